@@ -1,0 +1,259 @@
+"""Adopting a plan: rows are gathered in a file beside the checkpoint and taken over in one transaction.
+
+A plan killed half-way leaves the checkpoint as it was; a newer plan keeps what is proven and reopens what changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from blobmove.checkpoint.file import explained
+from blobmove.checkpoint.values import class_in, etag_in, read_setup
+from blobmove.checkpoint.writer import CheckpointWriter, recount
+from blobmove.core.errors import RefusedError
+from blobmove.core.model import ObjectVersion, Proof, RailsFacts, State, slot
+from blobmove.core.results import PlanChange
+from blobmove.core.selection import Decision
+
+_INCOMING: Final = """
+CREATE TABLE incoming.row (
+    id INTEGER, key TEXT, version_id TEXT, size INTEGER, etag ANY, modified_ms INTEGER, class TEXT, encryption TEXT,
+    algorithm TEXT, blob_name TEXT, state TEXT, reason TEXT, proof TEXT, referenced INTEGER
+);
+CREATE TABLE incoming.rails (
+    slot INTEGER PRIMARY KEY, key TEXT, id ANY, service_name TEXT, size INTEGER, md5 BLOB, sha256 BLOB,
+    content_type TEXT, attached INTEGER
+);
+"""
+
+# Listed twice (a rolling snapshot can do that): the newest row counts.
+_UNIQUE: Final = """
+CREATE TABLE incoming.listed AS
+SELECT id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state, reason, proof,
+       referenced
+  FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY modified_ms DESC, rowid DESC) AS nth FROM incoming.row)
+ WHERE nth = 1 ORDER BY id
+"""
+
+# A newer plan: what is proven stays proven while S3 holds the same version; another version is work again, and
+# keeps the etag of our own blob, the only one that may be overwritten; failures wait for --retry-failed.
+_SAME: Final = "(excluded.etag IS NULL OR excluded.etag IS object.etag OR excluded.etag IS object.source_etag)"
+_PROVEN: Final = "object.state IN ('copied', 'present')"
+_WAITS: Final = "(object.state IN ('failed', 'conflict') AND excluded.state = 'pending')"
+_KEEPS: Final = f"({_SAME} AND ({_PROVEN} OR {_WAITS}))"
+_ADOPT: Final = f"""
+INSERT INTO object (id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state,
+                    reason)
+SELECT id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state, reason
+  FROM incoming.listed WHERE true ORDER BY id
+ON CONFLICT (id) DO UPDATE SET
+       state       = CASE WHEN {_KEEPS} THEN object.state ELSE excluded.state END,
+       reason      = CASE WHEN {_KEEPS} THEN object.reason ELSE excluded.reason END,
+       detail      = CASE WHEN {_KEEPS} THEN object.detail END,
+       proof       = CASE WHEN {_KEEPS} THEN object.proof END,
+       md5         = CASE WHEN {_KEEPS} THEN object.md5 END,
+       crc64       = CASE WHEN {_KEEPS} THEN object.crc64 END,
+       notes       = CASE WHEN {_KEEPS} THEN object.notes END,
+       verified    = CASE WHEN {_KEEPS} THEN object.verified END,
+       source_etag = CASE WHEN {_KEEPS} THEN object.source_etag END,
+       settled_ms  = CASE WHEN {_KEEPS} THEN object.settled_ms END,
+       size        = coalesce(excluded.size, object.size),
+       etag        = coalesce(excluded.etag, object.etag),
+       version_id  = coalesce(excluded.version_id, object.version_id),
+       modified_ms = coalesce(excluded.modified_ms, object.modified_ms),
+       class       = excluded.class,
+       encryption  = coalesce(excluded.encryption, object.encryption),
+       algorithm   = coalesce(excluded.algorithm, object.algorithm),
+       blob_name   = excluded.blob_name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One row of the inventory with its decision, the proof expected for it, and whether a Rails row names it."""
+
+    version: ObjectVersion
+    decision: Decision
+    proof: Proof | None
+    referenced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Counts over the rows gathered, each key and version once."""
+
+    listed: int
+    twice: int
+    by_state: Mapping[State, int]
+    skipped: dict[str, int]
+    refused: dict[str, int]
+    classes: dict[str, int]
+    proofs: dict[str, int]
+
+
+class PlanStage:
+    """The rows of a plan in the making. Use as a context manager inside an open writer."""
+
+    def __init__(self, writer: CheckpointWriter) -> None:
+        self._writer = writer
+        self._path = writer.path.with_name(writer.path.name + "-incoming")
+
+    def __enter__(self) -> PlanStage:
+        self._remove()
+        with explained(self._writer.path):
+            db = self._writer.db
+            db.execute("ATTACH ? AS incoming", (str(self._path),))
+            # The file is thrown away if anything happens: no need to sync it.
+            db.execute("PRAGMA incoming.journal_mode = OFF")
+            db.execute("PRAGMA incoming.synchronous = OFF")
+            db.executescript(_INCOMING)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._writer.db.execute("DETACH incoming")
+        self._remove()
+
+    def _remove(self) -> None:
+        for name in (self._path, Path(f"{self._path}-wal"), Path(f"{self._path}-shm")):
+            name.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _batch(self) -> Iterator[sqlite3.Connection]:
+        with explained(self._writer.path):
+            self._writer.db.execute("BEGIN")
+            yield self._writer.db
+            self._writer.db.execute("COMMIT")
+
+    def add_rails(self, facts: Sequence[tuple[str, RailsFacts, bool | None]]) -> None:
+        """Gather rows of `active_storage_blobs`: key, facts, attached."""
+        rows = [
+            (slot(key), key, row.id, row.service_name, row.size, row.md5, row.sha256, row.content_type, attached)
+            for key, row, attached in facts
+        ]
+        with self._batch() as db:
+            db.executemany("INSERT OR REPLACE INTO incoming.rails VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def rails_of(self, keys: Sequence[str]) -> dict[str, RailsFacts]:
+        """The gathered rows that name one of these keys."""
+        found: dict[str, RailsFacts] = {}
+        for start in range(0, len(keys), 800):
+            part = [slot(key) for key in keys[start:start + 800]]
+            found.update((row[0], RailsFacts(*row[1:])) for row in self._writer.db.execute(
+                "SELECT key, id, service_name, size, md5, sha256, content_type FROM incoming.rails"
+                f" WHERE slot IN ({','.join('?' * len(part))})", part,
+            ))
+        return found
+
+    def add(self, rows: Sequence[Planned]) -> None:
+        """Gather rows of the inventory."""
+        with self._batch() as db:
+            db.executemany(
+                f"INSERT INTO incoming.row VALUES ({','.join('?' * 14)})", [_incoming_row(row) for row in rows]
+            )
+
+    def close_list(self) -> Listed:
+        """Nothing more comes: drop what was listed twice and count. Raises RefusedError on a clash of row ids."""
+        with explained(self._writer.path):
+            db = self._writer.db
+            db.execute(_UNIQUE)
+            self._refuse_clash()
+            (rows,) = db.execute("SELECT count(*) FROM incoming.row").fetchone()
+            (listed,) = db.execute("SELECT count(*) FROM incoming.listed").fetchone()
+            states = {State(name): n for name, n in self._count("state")}
+            return Listed(
+                listed, rows - listed, states,
+                dict(self._count("reason", f"state = '{State.SKIPPED}'")),
+                dict(self._count("reason", f"state = '{State.REFUSED}'")),
+                dict(self._count("coalesce(class, 'STANDARD')", "state = 'pending'")),
+                dict(self._count("proof", "state = 'pending'")),
+            )
+
+    def _count(self, column: str, where: str = "true") -> list[tuple[str, int]]:
+        return self._writer.db.execute(
+            f"SELECT {column}, count(*) FROM incoming.listed WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).fetchall()
+
+    def _refuse_clash(self) -> None:
+        """Two keys with one 63-bit id: about one in 200,000 for ten million keys. Better refused than mixed up."""
+        row = self._writer.db.execute(
+            "SELECT a.key, b.key FROM incoming.listed a JOIN incoming.row b ON a.id = b.id AND a.key <> b.key"
+            " UNION ALL SELECT a.key, o.key FROM incoming.listed a JOIN object o ON a.id = o.id AND a.key <> o.key"
+            " LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            raise RefusedError("E409-KEYS", "two keys fall on the same row of the checkpoint",
+                               cause=f"{row[0]!r} and {row[1]!r}",
+                               hint="plan them into two checkpoints, with --prefix or --exclude")
+
+    def sizes(self) -> Iterator[tuple[int | None, str]]:
+        """Size and storage class of every object that is to be copied."""
+        yield from self._writer.db.execute(
+            "SELECT size, coalesce(class, 'STANDARD') FROM incoming.listed WHERE state = 'pending'"
+        )
+
+    def samples(self, count: int) -> tuple[tuple[str, int | None], ...]:
+        """A few of the objects to copy, spread over the hashed order."""
+        return tuple(self._writer.db.execute(
+            "SELECT key, size FROM incoming.listed WHERE state = 'pending' LIMIT ?", (count,)
+        ).fetchall())
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """A read-only question about the gathered rows, for the cross-check with Rails."""
+        with explained(self._writer.path):
+            return self._writer.db.execute(sql).fetchall()
+
+    def adopt(
+        self, *, plan: str, source: str, destination: str, planned_at: str, settings: dict[str, Any],
+        sizing: dict[str, Any],
+    ) -> PlanChange | None:
+        """Take the plan over into the checkpoint: all of it, or on any error nothing."""
+        with self._writer.transaction() as db:
+            previous = read_setup(db)
+            change = self._change(db, previous.plan) if previous else None
+            db.execute(_ADOPT)
+            db.execute("DELETE FROM rails_blob")
+            db.execute("INSERT INTO rails_blob SELECT * FROM incoming.rails ORDER BY slot")
+            db.execute(
+                "INSERT OR REPLACE INTO setup VALUES (1, ?, ?, ?, ?, ?, ?)",
+                (plan, source, destination, planned_at, json.dumps(settings), json.dumps(sizing)),
+            )
+            recount(db)
+        return change
+
+    def settled(self) -> int:
+        """How many of the listed objects to copy are already proven, after adopt()."""
+        (count,) = self._writer.db.execute(
+            "SELECT count(*) FROM incoming.listed l JOIN object o ON o.id = l.id"
+            " WHERE l.state = 'pending' AND o.state IN ('copied', 'present')"
+        ).fetchone()
+        return int(count)
+
+    def _change(self, db: sqlite3.Connection, previous: str) -> PlanChange:
+        (new,) = db.execute(
+            "SELECT count(*) FROM incoming.listed l LEFT JOIN object o ON o.id = l.id WHERE o.id IS NULL"
+        ).fetchone()
+        (changed,) = db.execute(
+            "SELECT count(*) FROM incoming.listed l JOIN object o ON o.id = l.id WHERE l.etag IS NOT NULL"
+            " AND l.etag IS NOT o.etag AND l.etag IS NOT o.source_etag"
+        ).fetchone()
+        return PlanChange(previous, new, changed)
+
+
+def _incoming_row(row: Planned) -> tuple[Any, ...]:
+    version, decision = row.version, row.decision
+    identity = None if version.is_latest else version.version_id or "null"
+    # The null version that is current is what a GET without versionId reads, and that needs one permission less.
+    pinned = None if version.is_latest and version.version_id == "null" else version.version_id
+    return (
+        slot(version.key, identity), version.key, pinned, version.size, etag_in(version.etag),
+        version.modified_ms, class_in(version.storage_class), version.encryption, version.checksum_algorithm,
+        decision.blob_name, decision.state.value, decision.reason or None,
+        row.proof.value if row.proof else None, row.referenced,
+    )

@@ -1,0 +1,196 @@
+"""Read-only questions to the checkpoint: pages of work, totals, failures, what is proven, the report's records."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from blobmove.checkpoint.file import connect, explained
+from blobmove.checkpoint.values import TRANSFER_COLUMNS, Row, Setup, etag_out, read_setup, transfer_out
+from blobmove.core.errors import UsageError
+from blobmove.core.flipping import ProvenBlob
+from blobmove.core.model import PROVEN_STATES, State, Transfer, slot
+from blobmove.core.results import Failure, Totals
+
+_PROVEN = ", ".join(f"'{state}'" for state in PROVEN_STATES)
+_REPORT = (
+    "o.id, o.key, o.version_id, o.size, o.state, o.reason, o.detail, o.attempts, o.proof, o.md5, o.crc64, "
+    "coalesce(o.source_etag, o.etag), coalesce(o.blob_name, o.key), o.blob_etag, o.content_type, o.class, "
+    "r.id, r.service_name, o.settled_ms, o.seconds, o.notes"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenCopy:
+    """One copied blob as `verify` expects to find it. `md5` is 16 bytes, the size in bytes."""
+
+    id: int
+    blob_name: str
+    size: int
+    md5: bytes | None
+    blob_etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One invocation that wrote; `summary` is what it said last."""
+
+    id: int
+    command: str
+    started_at: str
+    finished_at: str | None
+    pid: int
+    exit_code: int | None
+    summary: dict[str, Any]
+
+
+class CheckpointReader:
+    """A read-only connection. Use as a context manager; works while another process writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db: sqlite3.Connection = connect(path, write=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._db.close()
+
+    def setup(self) -> Setup:
+        """The migration this file belongs to. Raises UsageError before the first complete plan."""
+        found = read_setup(self._db)
+        if found is None:
+            raise UsageError("E404-PLAN", f"{self.path} holds no complete plan", hint="run `blobmove plan`")
+        return found
+
+    def pending(self, after: int, limit: int) -> list[Transfer]:
+        """The next page of work in hashed order, beginning behind row id `after`."""
+        return self._transfers("o.state = 'pending'", after, limit)
+
+    def _transfers(self, where: str, after: int, limit: int) -> list[Transfer]:
+        with explained(self.path):
+            rows = self._db.execute(
+                f"SELECT {TRANSFER_COLUMNS} FROM object o LEFT JOIN rails_blob r ON r.slot = o.id"
+                f" WHERE {where} AND o.id > ? ORDER BY o.id LIMIT ?", (after, limit),
+            ).fetchall()
+        return [transfer_out(row) for row in rows]
+
+    def proven_page(self, after: int, limit: int, not_verified_by: int | None = None) -> list[ProvenCopy]:
+        """The next page of copied blobs; only those that run `not_verified_by` has not looked at, if given."""
+        extra = "" if not_verified_by is None else f" AND abs(coalesce(verified, 0)) <> {int(not_verified_by)}"
+        with explained(self.path):
+            rows = self._db.execute(
+                "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
+                f" WHERE state IN ({_PROVEN}) AND id > ?{extra} ORDER BY id LIMIT ?", (after, limit),
+            ).fetchall()
+        return [ProvenCopy(*row) for row in rows]
+
+    def proven_by_name(self, names: Sequence[str]) -> dict[str, ProvenCopy]:
+        """The copied blobs among these blob names."""
+        found: dict[str, ProvenCopy] = {}
+        for part in _parts(names):
+            marks = ",".join("?" * len(part))
+            ids = [slot(name) for name in part]
+            rows = self._db.execute(
+                "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
+                f" WHERE state IN ({_PROVEN}) AND (id IN ({marks}) OR blob_name IN ({marks}))", (*ids, *part),
+            ).fetchall()
+            found.update((row[1], ProvenCopy(*row)) for row in rows)
+        return {name: found[name] for name in names if name in found}
+
+    def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
+        """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip."""
+        found: dict[str, ProvenBlob] = {}
+        for part in _parts(keys):
+            rows = self._db.execute(
+                "SELECT key, size, md5, state, coalesce(blob_name, key), verified"
+                f" FROM object WHERE id IN ({','.join('?' * len(part))})",
+                [slot(key) for key in part],
+            ).fetchall()
+            for key, size, md5, state, name, verified in rows:
+                found[key] = ProvenBlob(key=key, size=size, md5=md5, state=State(state), blob_name=name,
+                                        verified=None if verified is None else verified > 0)
+        return {key: found[key] for key in keys if key in found}
+
+    def last_verify_passed(self) -> bool:
+        """Whether a verification ended well after the last copy that changed anything."""
+        (copied,) = self._db.execute(
+            "SELECT coalesce(max(id), 0) FROM run WHERE command = 'copy'"
+            " AND coalesce(json_extract(summary, '$.settled'), 1) > 0"
+        ).fetchone()
+        (verified,) = self._db.execute(
+            "SELECT coalesce(max(id), 0) FROM run WHERE command = 'verify'"
+        ).fetchone()
+        row = self._db.execute("SELECT exit_code FROM run WHERE id = ?", (verified,)).fetchone()
+        return row is not None and row[0] == 0 and verified > copied
+
+    def totals(self) -> Totals:
+        """Objects and bytes by state."""
+        objects, sizes = dict.fromkeys(State, 0), dict.fromkeys(State, 0)
+        with explained(self.path):
+            for name, count, size in self._db.execute("SELECT name, objects, bytes FROM tally WHERE kind = 'state'"):
+                objects[State(name)], sizes[State(name)] = count, size
+        return Totals(objects, sizes)
+
+    def tally(self, kind: str) -> dict[str, int]:
+        """Objects by `reason`, `proof` or `note`."""
+        rows = self._db.execute(
+            "SELECT name, objects FROM tally WHERE kind = ? AND objects > 0 ORDER BY objects DESC, name", (kind,)
+        ).fetchall()
+        return dict(rows)
+
+    def unwell(self, limit: int) -> tuple[Failure, ...]:
+        """Objects that are refused, changed, gone, in conflict or failed."""
+        rows = self._db.execute(
+            "SELECT key, state, coalesce(reason, ''), coalesce(detail, ''), attempts FROM object"
+            " WHERE state NOT IN ('pending', 'copied', 'present', 'skipped') ORDER BY state, id LIMIT ?", (limit,),
+        ).fetchall()
+        return tuple(Failure(*row) for row in rows)
+
+    def records(self, batch: int = 2000) -> Iterator[list[Row]]:
+        """Every planned object in batches, as rows of the report (columns in the order of RECORD_FIELDS)."""
+        cursor = self._db.execute(
+            f"SELECT {_REPORT} FROM object o LEFT JOIN rails_blob r ON r.slot = o.id ORDER BY o.id"
+        )
+        while rows := cursor.fetchmany(batch):
+            yield [_record(row) for row in rows]
+
+    def last_run(self, command: str) -> RunRow | None:
+        """The newest invocation of a command."""
+        row = self._db.execute(
+            "SELECT id, command, started_at, finished_at, pid, exit_code, summary FROM run"
+            " WHERE command = ? ORDER BY id DESC LIMIT 1", (command,),
+        ).fetchone()
+        if row is None:
+            return None
+        return RunRow(row[0], row[1], row[2], row[3], row[4], row[5], json.loads(row[6] or "{}"))
+
+    def plan_started(self) -> bool:
+        """Whether a copy has settled anything of this plan."""
+        totals = self.totals().objects
+        return self.last_run("copy") is not None or any(totals[state] for state in (*PROVEN_STATES, State.FAILED))
+
+
+RECORD_FIELDS = (
+    "key", "version_id", "size", "state", "reason", "error", "attempts", "proof", "md5", "crc64", "source_etag",
+    "blob_name", "blob_etag", "content_type", "storage_class", "rails_id", "rails_service", "settled_at", "seconds",
+    "notes",
+)
+"""The fields of `report --objects`, as cli.md names them."""
+
+
+def _record(row: Row) -> Row:
+    md5, crc64 = row[9], row[10]
+    return (
+        *row[1:9], md5.hex() if md5 else None, crc64.hex() if crc64 else None, etag_out(row[11]), row[12], row[13],
+        row[14], row[15] or "STANDARD", None if row[16] is None else str(row[16]), *row[17:],
+    )
+
+
+def _parts(values: Sequence[str], size: int = 400) -> Iterator[Sequence[str]]:
+    return (values[start:start + size] for start in range(0, len(values), size))

@@ -1,0 +1,105 @@
+"""`blobmove copy`: approval, settings, the run, its summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from blobmove.cli.approval import approve_copy, can_ask
+from blobmove.cli.faces import open_faces
+from blobmove.cli.flags import ANY_PATH, Shared, assemble, begin, chosen, setting, shared
+from blobmove.cli.words import CONCURRENCY, DURATION, TIMETABLE, size_between
+from blobmove.core.errors import BlobmoveError
+from blobmove.core.events import Finished
+from blobmove.core.model import State
+from blobmove.core.settings import AccessTier, CopySettings, IfExists, StatusSettings
+from blobmove.core.units import KIB, MIB
+from blobmove.views.copy_text import dry_run_text, question_text, summary_text
+from blobmove.views.jsonl import summary_document
+
+if TYPE_CHECKING:
+    from blobmove.core.events import Event, Listener
+    from blobmove.core.results import CopySummary
+
+_AZURE_BLOCK = 4000 * MIB
+_AZURE_PUT_BLOB = 5000 * MIB
+_UNTOUCHED = (State.PENDING, State.SKIPPED, State.REFUSED)
+
+
+def _max_errors(_ctx: click.Context, _param: click.Parameter, value: int) -> int | None:
+    return value or None
+
+
+@click.command("copy")
+@setting("--resume", is_flag=True, help="Go on with a started plan; always safe, also on a fresh one.")
+@setting("--retry-failed", is_flag=True, help="Take up failed and archived objects again.")
+@setting("--concurrency", type=CONCURRENCY, default="auto", metavar="auto|N", help="Objects in flight.")
+@setting("--max-memory", type=size_between(64 * MIB), default="1GiB", metavar="SIZE", help="Memory for bodies.")
+@setting("--bandwidth", type=TIMETABLE, metavar="RATE|TIMETABLE",
+         help='A limit like 50M, or by time of day like "08:00,50M 19:00,off".')
+@setting("--block-size", type=size_between(64 * KIB, _AZURE_BLOCK), default="32MiB", metavar="SIZE",
+         help="Blocks of large objects.")
+@setting("--whole-object-limit", type=size_between(0, _AZURE_PUT_BLOB), default="32MiB", metavar="SIZE",
+         help="Up to this size an object is written in one request.")
+@chosen("--if-exists", among=IfExists, default="compare", help="What to do with a blob that is already there.")
+@chosen("--access-tier", among=AccessTier, help="The tier of new blobs.  [default: the account's]")
+@setting("--max-duration", type=DURATION, metavar="DURATION", help="Stop after 90s, 15m, 2h (exit 6).")
+@setting("--max-errors", type=click.IntRange(min=0), default=1000, callback=_max_errors, metavar="N",
+         help="Stop after so many failed objects (exit 6); 0: never.")
+@setting("--throttle-file", type=ANY_PATH, metavar="FILE", help="While it exists, start nothing new.")
+@setting("--dry-run", "-n", is_flag=True, help="Say what would be copied, and change nothing.")
+@shared
+def command(dry_run: bool, **given: Any) -> int:  # noqa: ANN401
+    """Move what the plan says.
+
+    Can be stopped (Ctrl-C) or killed at any moment; `blobmove copy --resume` goes on.
+    """
+    words = begin(given)
+    settings = assemble(CopySettings, given)
+    from blobmove.cli import wiring
+
+    if dry_run:
+        return _dry_run(wiring.read_status(StatusSettings(checkpoint=settings.checkpoint)).summary, words)
+    if not words.yes and (can_ask(words) or not settings.resume):
+        _approve(wiring.read_status(StatusSettings(checkpoint=settings.checkpoint)).summary, settings, words)
+    with open_faces(words, lines=True) as faces:
+        ending = _Ending(faces.listener)
+        try:
+            summary, code = wiring.run_copy(settings, ending)
+        except BlobmoveError:
+            if ending.summary is not None:
+                faces.tell(summary_text(ending.summary, paint=faces.paint), summary_document(ending.summary))
+            raise
+        faces.tell(summary_text(summary, paint=faces.paint), summary_document(summary))
+    return code
+
+
+class _Ending:
+    """Keeps the summary of a run that ends with an error: what it did is told all the same, before the error."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.summary: CopySummary | None = None
+        self._listener = listener
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Finished):
+            self.summary = event.summary
+        self._listener(event)
+
+
+def _approve(summary: CopySummary, settings: CopySettings, words: Shared) -> None:
+    """Ask, unless the plan has been started: then it was approved before, or the run refuses with better words."""
+    if not is_started(summary):
+        approve_copy(question_text(summary, str(settings.checkpoint)), words, resume=settings.resume)
+
+
+def is_started(summary: CopySummary) -> bool:
+    """Whether any object of the plan has been tried."""
+    return any(number for state, number in summary.totals.objects.items() if state not in _UNTOUCHED)
+
+
+def _dry_run(summary: CopySummary, words: Shared) -> int:
+    with open_faces(words) as faces:
+        faces.tell(dry_run_text(summary, paint=faces.paint), summary_document(summary) | {"dry_run": True})
+    return 0

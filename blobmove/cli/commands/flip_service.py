@@ -1,0 +1,94 @@
+"""`blobmove flip-service`: confirmation, settings, the run or the list of runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from blobmove.cli.approval import approve_flip
+from blobmove.cli.faces import open_faces
+from blobmove.cli.flags import ANY_PATH, READABLE, Shared, assemble, begin, setting, shared
+from blobmove.cli.verdicts import of_flip
+from blobmove.core.errors import UsageError
+from blobmove.core.settings import FlipSettings
+from blobmove.views.flip_text import flip_text, runs_text
+from blobmove.views.jsonl import flip_document, runs_document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from blobmove.checkpoint.journal import FlipRun
+
+
+@click.command("flip-service")
+@setting("--from", "from_services", multiple=True, metavar="NAME", help="The service rows name now; repeatable.")
+@setting("--to", "to_service", default="", metavar="NAME", help="The service they shall name.")
+@setting("--dry-run", "-n", is_flag=True, help="Say what would be flipped, and change nothing.")
+@setting("--undo", is_flag=False, flag_value="last", default="", metavar="[RUN]",
+         help="Take back the last run, or the run of this number.")
+@setting("--batch-size", type=click.IntRange(1, 10_000), default=1000, metavar="N", help="Rows a transaction.")
+@setting("--ids", type=READABLE, metavar="FILE", help="Only the rows with the ids in this file, one a line.")
+@setting("--limit", type=click.IntRange(min=1), metavar="N",
+         help="Flip so many rows at most (exit 6 if any are left).")
+@setting("--sleep-ratio", type=click.FloatRange(min=0), default=1.0, metavar="R",
+         help="Pause after each batch, as a multiple of its duration.")
+@setting("--pause-file", type=ANY_PATH, metavar="FILE", help="While it exists, wait.")
+@setting("--stop-file", type=ANY_PATH, metavar="FILE", help="Once it exists, stop after the batch at hand.")
+@setting("--skip-verify", is_flag=True, help="Do not insist on a finished `blobmove verify`.")
+@setting("--sql", type=ANY_PATH, metavar="FILE", help="Write the statements to a file instead of running them.")
+@setting("--runs", is_flag=True, help="List the runs in the journal.")
+@setting("--confirm", metavar="NAME", help="The name given with --to once more: the approval where nobody is asked.")
+@setting("--database-url-file", type=READABLE, metavar="FILE",
+         help="A file with the database's URL; else DATABASE_URL.")
+@shared
+def command(runs: bool, confirm: str | None, **given: Any) -> int:  # noqa: ANN401
+    """Point active_storage_blobs.service_name at Azure, in batches.
+
+    Only rows whose file is proven to be on Azure are touched. Every old value is journaled first; --undo takes a run
+    back.
+
+    \b
+      blobmove flip-service --from amazon --to azure --dry-run
+      blobmove flip-service --from amazon --to azure
+      blobmove flip-service --undo
+    """
+    words = begin(given)
+    settings = assemble(FlipSettings, given)
+    if not runs:
+        _check(settings)
+    from blobmove.cli import wiring
+
+    with open_faces(words) as faces:
+        if runs:
+            journal = wiring.list_flip_runs(settings.checkpoint)
+            faces.tell(runs_text(journal), runs_document(journal))
+            return 0
+        if not (settings.dry_run or settings.sql):
+            known = wiring.list_flip_runs(settings.checkpoint) if settings.undo else ()
+            _confirm(settings, confirm, words, known)
+            settings = replace(settings, confirmed=True)
+        result = wiring.run_flip(settings, faces.listener)
+        faces.tell(flip_text(result, paint=faces.paint), flip_document(result))
+    return of_flip(result)
+
+
+def _check(settings: FlipSettings) -> None:
+    if settings.undo and settings.undo != "last" and not settings.undo.isdecimal():
+        raise UsageError("E400-USAGE", f"--undo {settings.undo}: a run is a number",
+                         hint="blobmove flip-service --runs lists them")
+    if not settings.undo and not settings.to_service:
+        raise UsageError("E400-USAGE", "flip-service needs --to, the name of the service in config/storage.yml",
+                         hint="blobmove flip-service --to azure --dry-run")
+
+
+def _confirm(settings: FlipSettings, confirm: str | None, words: Shared, runs: Sequence[FlipRun]) -> None:
+    """An undo is confirmed with the name the run had flipped to; without such a run, the operation says so itself."""
+    name = settings.to_service
+    if settings.undo:
+        last = settings.undo == "last"
+        wanted = [run for run in runs if (run.undo_of is None if last else str(run.id) == settings.undo)]
+        name = name or (max(wanted, key=lambda run: run.id).to_service if wanted else "")
+    if name:
+        approve_flip(name, confirm, words)

@@ -1,0 +1,235 @@
+"""Wiring of `plan`: which list, which database, which checkpoint, and everything the plan is to remember."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from blobmove.checkpoint.file import lock_path
+from blobmove.checkpoint.values import Setup, read_setup
+from blobmove.checkpoint.writer import CheckpointWriter
+from blobmove.cli.wiring import s3_settings
+from blobmove.cli.words import parse_destination, parse_source
+from blobmove.core.errors import RefusedError, UsageError
+from blobmove.core.events import Listener, Note
+from blobmove.core.forecast import PRICES
+from blobmove.core.model import Destination, ObjectVersion, Source
+from blobmove.core.results import PlanResult
+from blobmove.core.selection import Selection
+from blobmove.core.settings import Addressing, PlanSettings
+from blobmove.operations.plan import Ask, ObjectList, Plan
+from blobmove.stores.azure.control import AzureControl, container_missing
+from blobmove.stores.inventory.data_files import in_thread, rows
+from blobmove.stores.inventory.keyfile import key_batches
+from blobmove.stores.inventory.report import find_report, locate
+from blobmove.stores.inventory.report_files import FolderFiles, ReportFiles
+from blobmove.stores.s3.control import S3Control
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Source and destination of the checkpoint, and what it remembered from the plan before."""
+
+    source: Source
+    destination: Destination
+    remembered: dict[str, Any]
+
+
+async def plan(settings: PlanSettings, listener: Listener) -> PlanResult:
+    """Read the list, check it, adopt it. A checkpoint begun here is removed again when the first plan fails."""
+    fresh = not settings.checkpoint.exists()
+    try:
+        with CheckpointWriter(settings.checkpoint, "plan", create=True) as writer:
+            return await _plan(settings, listener, writer)
+    except BaseException:
+        if fresh:
+            _remove(settings.checkpoint)
+        raise
+
+
+def _remove(path: Path) -> None:
+    for name in (path, lock_path(path), Path(f"{path}-wal"), Path(f"{path}-shm")):
+        name.unlink(missing_ok=True)
+
+
+async def _plan(settings: PlanSettings, listener: Listener, writer: CheckpointWriter) -> PlanResult:
+    ends = find_ends(settings, read_setup(writer.db))
+    async with AsyncExitStack() as stack:
+        s3 = await stack.enter_async_context(S3Control(s3_settings(ends.source.bucket, _addressing(settings, ends))))
+        region = await s3.locate()
+        await _check_container(ends.destination, settings.create_container, listener)
+        workdir = Path(stack.enter_context(_workdir(settings.checkpoint)))
+        selection = _selection(settings, ends)
+        objects = await _objects(settings, ends, s3, stack, (selection, workdir, listener))
+        with ExitStack() as database:
+            rails = _rails(settings, database)
+            ask = Ask(
+                plan=secrets.token_hex(3), source=str(ends.source), destination=str(ends.destination),
+                planned_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                selection=selection, settings=_remember(settings, ends, selection, region),
+                services=frozenset(settings.service), prices=_prices(settings.prices),
+            )
+            writer.begin_run(ask.plan)
+            result = await Plan(ask, objects, rails, writer, listener).run()
+    writer.end_run(0, {"listed": result.listed, "to_copy": result.to_copy})
+    return result
+
+
+def _workdir(checkpoint: Path) -> tempfile.TemporaryDirectory[str]:
+    """One data file of the report at a time lies here: beside the checkpoint, where there is room for it."""
+    return tempfile.TemporaryDirectory(prefix=".blobmove-", dir=checkpoint.resolve().parent)
+
+
+def find_ends(settings: PlanSettings, known: Setup | None) -> Ends:
+    """Source and destination from the flags or the checkpoint. Raises RefusedError when they contradict."""
+    if known is None:
+        if settings.source is None or settings.destination is None:
+            raise UsageError("E400-USAGE", "the first plan needs --source and --destination")
+        return Ends(settings.source, settings.destination, {})
+    source = settings.source or parse_source(known.source)
+    destination = settings.destination or parse_destination(known.destination)
+    if str(source) != known.source or str(destination) != known.destination:
+        raise RefusedError(
+            "E409-CHECKPOINT", f"{settings.checkpoint} belongs to another migration",
+            cause=f"it is for {known.source} -> {known.destination}, asked was {source} -> {destination}",
+            hint="name another file with --checkpoint: one migration, one file",
+        )
+    return Ends(source, destination, known.settings)
+
+
+def _addressing(settings: PlanSettings, ends: Ends) -> dict[str, Any]:
+    if settings.s3_addressing is not Addressing.AUTO:
+        return {**ends.remembered, "addressing": settings.s3_addressing.value}
+    return ends.remembered
+
+
+def _selection(settings: PlanSettings, ends: Ends) -> Selection:
+    return Selection(
+        prefix=settings.prefix or ends.source.prefix, excludes=settings.exclude,
+        all_versions=settings.all_versions, only_referenced=settings.only_referenced,
+    )
+
+
+def _remember(settings: PlanSettings, ends: Ends, selection: Selection, region: str) -> dict[str, Any]:
+    """What later commands and the next plan need to know. No secrets: endpoints and names only."""
+    chosen = settings.inventory or settings.listing or settings.keys
+    keys = str(settings.keys) if settings.keys else None
+    asked = {"inventory": settings.inventory, "list": settings.listing, "keys": keys}
+    listing = asked if chosen else {name: ends.remembered.get(name) for name in asked}
+    return {
+        **listing, "region": region, "addressing": _addressing(settings, ends).get("addressing", "auto"),
+        "prefix": selection.prefix, "exclude": list(selection.excludes), "all_versions": selection.all_versions,
+        "only_referenced": selection.only_referenced, "service": list(settings.service),
+        "metadata_names": settings.metadata_names.value,
+    }
+
+
+async def _check_container(destination: Destination, create: bool, listener: Listener) -> None:
+    async with AzureControl(destination) as azure:
+        if await azure.container_exists():
+            return
+        if not create:
+            raise container_missing(destination)
+        await azure.create_container()
+        listener(Note(f"Created the container {destination.container}"))
+
+
+Surroundings = tuple[Selection, Path, Listener]
+
+
+async def _objects(
+    settings: PlanSettings, ends: Ends, s3: S3Control, stack: AsyncExitStack, around: Surroundings
+) -> ObjectList:
+    """The list of objects that was asked for, or the one of the plan before."""
+    selection, workdir, listener = around
+    inventory, listing, keys = settings.inventory, settings.listing, settings.keys
+    if not (inventory or listing or keys):
+        inventory, listing = ends.remembered.get("inventory"), bool(ends.remembered.get("list"))
+        keys = Path(ends.remembered["keys"]) if ends.remembered.get("keys") else None
+    if inventory:
+        return await _inventory(inventory, ends, stack, workdir, listener)
+    if listing:
+        listener(Note(f"Listing {ends.source}"))
+        list_pages = s3.list_all_versions if selection.all_versions else s3.list_versions
+        pages = list_pages(selection.prefix)
+        return ObjectList(await _closing(stack, pages), "list", None, 0)
+    if keys:
+        file = None if str(keys) == "-" else keys
+        return ObjectList(await _closing(stack, in_thread(key_batches(file, ends.source.bucket))), "keys", None, 1)
+    raise UsageError("E400-USAGE", "a plan needs one of --inventory, --list and --keys")
+
+
+async def _inventory(
+    text: str, ends: Ends, stack: AsyncExitStack, workdir: Path, listener: Listener
+) -> ObjectList:
+    location = locate(text)
+    files: ReportFiles
+    if location.bucket is not None:
+        bucket = await stack.enter_async_context(S3Control(s3_settings(location.bucket, {})))
+        await bucket.locate()
+        files = bucket
+    elif location.root is not None:
+        files = FolderFiles(location.root)
+    report = await find_report(files, location, ends.source.bucket, workdir)
+    manifest = report.manifest
+    for note in report.notes:
+        listener(Note(note))
+    created = manifest.created.isoformat(timespec="minutes").replace("+00:00", "Z")
+    listener(Note(f"Reading the inventory of {created}: {len(manifest.files)} {manifest.format} files"))
+    return ObjectList(await _closing(stack, rows(manifest, files, workdir)), manifest.format, created,
+                      len(manifest.files))
+
+
+async def _closing(
+    stack: AsyncExitStack, batches: AsyncIterator[list[ObjectVersion]]
+) -> AsyncIterator[Sequence[ObjectVersion]]:
+    if isinstance(batches, AsyncGenerator):
+        await stack.enter_async_context(aclosing(batches))
+    return batches
+
+
+def _rails(settings: PlanSettings, stack: ExitStack) -> Any:  # noqa: ANN401 - an iterator of batches, or None
+    url = database_url(settings.database_url_file)
+    if url is None:
+        return None
+    from blobmove.stores.rails.database import RailsDatabase
+
+    database = stack.enter_context(RailsDatabase.from_text(url))
+    return database.stream(attached=True)
+
+
+def database_url(file: Path | None) -> str | None:
+    """The database's URL from the file named, else from DATABASE_URL, else None."""
+    if file is None:
+        return os.environ.get("DATABASE_URL") or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("E404-DATABASE-URL", f"{file} cannot be read", cause=str(error)) from None
+
+
+def _prices(file: Path | None) -> dict[str, float]:
+    """The price list, with what the file says put over it. Raises UsageError."""
+    if file is None:
+        return dict(PRICES)
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        prices = {name: float(value) for name, value in told.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise UsageError("E400-PRICES", f"{file} is not a price list", cause=str(error),
+                         hint=f"a JSON object with numbers for: {', '.join(PRICES)}") from None
+    unknown = sorted(set(prices) - set(PRICES))
+    if unknown:
+        raise UsageError("E400-PRICES", f"{file} names unknown prices: {', '.join(unknown)}",
+                         hint=f"known are: {', '.join(PRICES)}")
+    return {**PRICES, **prices}
+
+

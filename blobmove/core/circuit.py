@@ -1,0 +1,71 @@
+"""One refused object or everything refused: when a run must stop instead of marking objects failed one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from blobmove.core.errors import Kind, Side
+from blobmove.core.model import State
+
+if TYPE_CHECKING:
+    from blobmove.core.model import Outcome
+
+HELD_LIMIT: Final = 20
+"""Refusals in a row, without one good answer of that side, that count as a general failure."""
+
+DOUBTFUL: Final = frozenset({Kind.DENIED, Kind.UNREACHABLE, Kind.TRANSIENT, Kind.THROTTLED})
+"""Kinds that may be about this object or about everything; they are held until the next answer tells."""
+
+_SOURCE_ANSWERED: Final = frozenset({State.CHANGED, State.GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A failure that may be general: the outcome it would be, the side and kind of the refusal, its code and text."""
+
+    outcome: Outcome
+    side: Side
+    kind: Kind
+    code: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Circuit:
+    """Holds doubtful failures back until another object shows that the side works.
+
+    Outcomes that are held when the run stops are dropped: those objects stay pending, nothing that was not really
+    tried is marked failed (issue: one 403 fails one object; when everything answers 403 the run stops).
+    """
+
+    held: list[Doubt] = field(default_factory=list)
+    open: bool = False
+
+    def settled(self, outcome: Outcome) -> list[Outcome]:
+        """An object ended without doubt: returns it together with the held ones that are now cleared."""
+        cleared: set[Side] = set()
+        if outcome.state in (State.COPIED, State.PRESENT, State.CONFLICT):
+            cleared = {Side.SOURCE, Side.DESTINATION}
+        elif outcome.state in _SOURCE_ANSWERED:
+            cleared = {Side.SOURCE}
+        freed = [doubt.outcome for doubt in self.held if doubt.side in cleared]
+        self.held = [doubt for doubt in self.held if doubt.side not in cleared]
+        return [*freed, outcome]
+
+    def doubted(self, doubt: Doubt) -> bool:
+        """Hold a doubtful failure; True when there are now so many that the run must stop."""
+        self.held.append(doubt)
+        same = sum(1 for other in self.held if other.side is doubt.side)
+        self.open = self.open or same >= HELD_LIMIT
+        return self.open
+
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that have held failures and must be probed when the work is done."""
+        return tuple(side for side in Side if any(doubt.side is side for doubt in self.held))
+
+    def release(self, side: Side) -> list[Outcome]:
+        """The probe of this side went well: its held failures were about those objects."""
+        freed = [doubt.outcome for doubt in self.held if doubt.side is side]
+        self.held = [doubt for doubt in self.held if doubt.side is not side]
+        return freed

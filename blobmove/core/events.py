@@ -1,0 +1,104 @@
+"""What the machine says while it works: frozen values, and the one way to listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blobmove.core.results import CopySummary, Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run begins. `objects` and `bytes` are what is left to do."""
+
+    plan: str
+    command: str
+    source: str
+    destination: str
+    checkpoint: str
+    totals: Totals
+    concurrency: int
+    max_memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Once a second: counters of this run, and what holds it back (`state` is never empty)."""
+
+    elapsed: float
+    totals: Totals
+    bytes_per_second: float
+    objects_per_second: float
+    eta_seconds: float | None
+    in_flight: int
+    concurrency: int
+    retried: int
+    memory_used: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One object that did not end well, or one kind of retry."""
+
+    key: str
+    state: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """A side asked for patience, or a limit of ours holds the run."""
+
+    side: str
+    code: str
+    wait_seconds: float
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The run will end before its work is done. `in_flight` objects are being finished."""
+
+    why: str
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence for the person at the terminal: what is being done now, or what was found."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlipProgress:
+    """After each batch of a flip, and while it waits: rows in this run so far (`rows` is the total it began with).
+
+    `state` says what it does or why it waits (never empty); `elapsed` in seconds.
+    """
+
+    rows: int
+    flipped: int
+    refused: int
+    state: str
+    elapsed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run has ended."""
+
+    summary: CopySummary
+
+
+Event = Started | Sample | Problem | Throttled | Stopping | Note | FlipProgress | Finished
+Listener = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
+    """The listener that hears nothing."""

@@ -1,0 +1,135 @@
+"""Time and money: what a copy will take and cost, how fast it goes, and when it will be done."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from blobmove.core.blocks import MIB
+from blobmove.core.results import Forecast, SizeBucket
+
+GIB: Final = 1024 * MIB
+
+SIZE_BOUNDS: Final = (64 * 1024, MIB, 32 * MIB, GIB, None)
+"""Upper bounds of the size classes in the plan; the third is the default limit for one-request copies."""
+
+PRICES: Final[Mapping[str, float]] = {
+    # US dollars. AWS us-east-1 and Azure East US, hot, LRS, list prices of 2026 (azure-blob.md section 6).
+    "s3_get_per_1000": 0.0004,
+    "s3_retrieval_per_gib": 0.01,
+    "egress_free_gib": 100.0,
+    "egress_per_gib_to_10_tib": 0.09,
+    "egress_per_gib_to_50_tib": 0.085,
+    "egress_per_gib_to_150_tib": 0.07,
+    "egress_per_gib_above": 0.05,
+    "azure_write_per_10000": 0.05,
+    "azure_month_per_gib": 0.0208,
+}
+
+_EGRESS_TIERS: Final = (
+    (10 * 1024.0, "egress_per_gib_to_10_tib"),
+    (40 * 1024.0, "egress_per_gib_to_50_tib"),
+    (100 * 1024.0, "egress_per_gib_to_150_tib"),
+    (float("inf"), "egress_per_gib_above"),
+)
+
+# One machine in the same region as one end; the honest range until a copy has been measured.
+_FAST: Final = (1024.0 * MIB, 3000.0)
+_SLOW: Final = (150.0 * MIB, 300.0)
+
+
+@dataclass(slots=True)
+class Sizing:
+    """Counts while a plan is read: objects and bytes by size class, and the requests they will take."""
+
+    whole_limit: int
+    block_size: int
+    objects: int = 0
+    bytes: int = 0
+    unknown: int = 0
+    retrieval_bytes: int = 0
+    gets: int = 0
+    writes: int = 0
+    _classes: list[list[int]] = field(default_factory=lambda: [[0, 0] for _ in SIZE_BOUNDS])
+
+    def add(self, size: int | None, storage_class: str = "STANDARD") -> None:
+        """Count one object to copy."""
+        self.objects += 1
+        if size is None:
+            self.unknown += 1
+            self.gets += 1
+            self.writes += 1
+            return
+        self.bytes += size
+        if storage_class in ("STANDARD_IA", "ONEZONE_IA", "GLACIER_IR"):
+            self.retrieval_bytes += size
+        place = next(i for i, bound in enumerate(SIZE_BOUNDS) if bound is None or size <= bound)
+        self._classes[place][0] += 1
+        self._classes[place][1] += size
+        blocks = 1 if size <= self.whole_limit else -(-size // self.block_size)
+        self.gets += blocks
+        self.writes += blocks + (blocks > 1)
+
+    def buckets(self) -> tuple[SizeBucket, ...]:
+        return tuple(SizeBucket(bound, *counts) for bound, counts in zip(SIZE_BOUNDS, self._classes, strict=True))
+
+    def forecast(self, prices: Mapping[str, float] = PRICES) -> Forecast:
+        """Time from measured-elsewhere speeds, money from `prices`."""
+        gib = self.bytes / GIB
+        dollars = {
+            "s3_requests": self.gets / 1000 * prices["s3_get_per_1000"],
+            "s3_retrieval": self.retrieval_bytes / GIB * prices["s3_retrieval_per_gib"],
+            "egress": egress_dollars(gib, prices),
+            "azure_writes": self.writes / 10_000 * prices["azure_write_per_10000"],
+        }
+        dollars["total"] = sum(dollars.values())
+        dollars["azure_storage_per_month"] = gib * prices["azure_month_per_gib"]
+        seconds = tuple(max(self.bytes / rate, self.objects / per_second) for rate, per_second in (_FAST, _SLOW))
+        requests = {"s3_get": self.gets, "azure_write": self.writes}
+        return Forecast((seconds[0], seconds[1]), {k: round(v, 4) for k, v in dollars.items()}, requests)
+
+
+def egress_dollars(gib: float, prices: Mapping[str, float]) -> float:
+    """What AWS asks for `gib` GiB to the internet in one month, tier by tier."""
+    left = max(0.0, gib - prices["egress_free_gib"])
+    total = 0.0
+    for width, price in _EGRESS_TIERS:
+        part = min(left, width)
+        total += part * prices[price]
+        left -= part
+    return total
+
+
+@dataclass(slots=True)
+class RateWindow:
+    """Bytes and objects a second over the last `seconds`, and the time left at that pace."""
+
+    seconds: float = 120.0
+    _points: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    def add(self, now: float, bytes_done: int, objects_done: int) -> None:
+        """Note the running totals at time `now` (seconds)."""
+        self._points.append((now, bytes_done, objects_done))
+        while len(self._points) > 2 and now - self._points[0][0] > self.seconds:
+            self._points.popleft()
+
+    def rates(self) -> tuple[float, float]:
+        """Bytes a second and objects a second."""
+        if len(self._points) < 2:
+            return 0.0, 0.0
+        (t0, b0, n0), (t1, b1, n1) = self._points[0], self._points[-1]
+        span = t1 - t0
+        return ((b1 - b0) / span, (n1 - n0) / span) if span > 0 else (0.0, 0.0)
+
+    def eta(self, bytes_left: int, objects_left: int, elapsed: float) -> float | None:
+        """Seconds left, or None while it is too early to say (30 s, or nothing done yet).
+
+        Objects and bytes both cost time; the slower of both answers is the honest one.
+        """
+        per_byte, per_object = self.rates()
+        if elapsed < 30 or per_object <= 0:
+            return None
+        by_objects = objects_left / per_object
+        return max(by_objects, bytes_left / per_byte) if per_byte > 0 else by_objects

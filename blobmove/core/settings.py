@@ -1,0 +1,168 @@
+"""What an operator asked for, as typed values: one frozen dataclass a command.
+
+The porch builds them from flags, variables and `blobmove.toml`; the operations read them. No secret is among them:
+credentials are found by the doors (design section 3, law 9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from blobmove.core.headers import MetadataNames
+from blobmove.core.model import Destination, Source
+from blobmove.core.timetable import Timetable
+from blobmove.core.units import GIB, MIB
+
+DEFAULT_CHECKPOINT = Path("blobmove.db")
+
+
+class Addressing(StrEnum):
+    """How a bucket is named in a request to S3 (`--s3-addressing`)."""
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL = "virtual"
+
+
+class IfExists(StrEnum):
+    """What to do with a blob that is already there (`--if-exists`)."""
+
+    COMPARE = "compare"
+    OVERWRITE = "overwrite"
+    FAIL = "fail"
+
+
+class AccessTier(StrEnum):
+    """The tier new blobs are written to (`--access-tier`); without one the account's default holds."""
+
+    HOT = "Hot"
+    COOL = "Cool"
+    COLD = "Cold"
+    ARCHIVE = "Archive"
+
+
+class How(StrEnum):
+    """How `verify` looks: at the listing's sizes and MD5s, or at every byte."""
+
+    LISTING = "listing"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSettings:
+    """`plan`.
+
+    Ends: `source`, `destination` are None where the checkpoint already knows them; `create_container` makes the
+    container if it is missing; `s3_addressing` is how the bucket is named in requests.
+    List of objects: at most one of `inventory` (s3:// address of a manifest or of a configuration's folder, or a
+    local path), `listing` and `keys` (a file with one key a line); none of them means: as the plan before.
+    Choice: keys under `prefix` (it lies within the source's own), without those that match one of the globs
+    `exclude`; `all_versions` takes older versions too; `only_referenced` only what a Rails row names.
+    Rails: rows of the services `service` (none named: all that are not the destination's);
+    `database_url_file` holds the URL, else DATABASE_URL does.
+    Names and money: `metadata_names` for names Azure refuses; `prices` replaces the price list (JSON file);
+    `target_hours` is the time the copy should take.
+    """
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    source: Source | None = None
+    destination: Destination | None = None
+    create_container: bool = False
+    s3_addressing: Addressing = Addressing.AUTO
+    inventory: str | None = None
+    listing: bool = False
+    keys: Path | None = None
+    prefix: str = ""
+    exclude: tuple[str, ...] = ()
+    all_versions: bool = False
+    only_referenced: bool = False
+    service: tuple[str, ...] = ()
+    database_url_file: Path | None = None
+    metadata_names: MetadataNames = MetadataNames.RENAME
+    prices: Path | None = None
+    target_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopySettings:
+    """`copy`.
+
+    Which objects: `resume` goes on with a started plan; `retry_failed` takes up failed and archived ones again.
+    How much at once: `concurrency` objects in flight (None: found by itself), `max_memory` bytes for bodies,
+    `bandwidth` in bytes a second by time of day (None: no limit), `block_size` and `whole_object_limit` in bytes.
+    What is written: `if_exists`, `access_tier` (None: the account's default).
+    When to stop: `max_duration` in seconds, `max_errors` failed objects (None: never);
+    while the file `throttle_file` exists no new object starts.
+    """
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    resume: bool = False
+    retry_failed: bool = False
+    concurrency: int | None = None
+    max_memory: int = GIB
+    bandwidth: Timetable | None = None
+    block_size: int = 32 * MIB
+    whole_object_limit: int = 32 * MIB
+    if_exists: IfExists = IfExists.COMPARE
+    access_tier: AccessTier | None = None
+    max_duration: float | None = None
+    max_errors: int | None = 1000
+    throttle_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifySettings:
+    """`verify`: `sample` is the share of objects to look at, in percent (0-100, above 0)."""
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    how: How = How.LISTING
+    sample: float = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusSettings:
+    """`status`: `failed` asks for the objects that are not well, too."""
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """`report`: `objects` is the file to write, a record a planned object; its ending names the format."""
+
+    objects: Path
+    checkpoint: Path = DEFAULT_CHECKPOINT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlipSettings:
+    """`flip-service`.
+
+    Which rows: those that name one of `from_services` (none named: the only other one there is), only the ids in
+    the file `ids` if given, at most `limit` of them. `to_service` is the new name ("" only for an undo).
+    What: `dry_run` changes nothing; `undo` is "" for no undo, "last" or the number of the run to take back;
+    `sql` is a file to write the statements to instead of running them.
+    How: `batch_size` rows a transaction; after each a pause of `sleep_ratio` times its duration; while
+    `pause_file` exists the flip waits, once `stop_file` exists it ends; `skip_verify` waives a finished `verify`.
+    Where: `database_url_file` holds the URL, else DATABASE_URL does.
+    Approval: `confirmed` once the operator has named the service that rows will leave or enter.
+    """
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    from_services: tuple[str, ...] = ()
+    to_service: str = ""
+    dry_run: bool = False
+    undo: str = ""
+    batch_size: int = 1000
+    ids: Path | None = None
+    limit: int | None = None
+    sleep_ratio: float = 1.0
+    pause_file: Path | None = None
+    stop_file: Path | None = None
+    skip_verify: bool = False
+    sql: Path | None = None
+    database_url_file: Path | None = None
+    confirmed: bool = False

@@ -1,0 +1,1 @@
+"""The demo: a sample company on emulators, the journey, and a check from outside."""

@@ -1,0 +1,163 @@
+"""One pass over the blocks of a large object: read in parallel, hashed in order, staged where they are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+
+from blobmove.core.blocks import Block, block_id
+from blobmove.core.errors import StoreError
+from blobmove.engine.bench import Bench
+from blobmove.engine.hashing import OrderedHash, crc64, crc_of, join_crcs
+from blobmove.engine.requests import Attempts
+from blobmove.stores.http import Body
+
+WINDOW: Final = 12
+"""Blocks of one object in flight. The memory budget may allow fewer."""
+
+ReadBlock = Callable[[Block], Awaitable[Body]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which digests a pass has to find: of the whole in order, per part in order, and a CRC joined from blocks."""
+
+    wholes: tuple[str, ...] = ()
+    per_part: str | None = None
+    crc: str | None = None
+
+    @property
+    def in_order(self) -> bool:
+        return bool(self.wholes) or self.per_part is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The digests of a pass, raw; `block_ids` in the order of the object, `staged` those sent in this pass."""
+
+    wholes: Mapping[str, bytes]
+    parts: Sequence[bytes]
+    crc: bytes | None
+    crc64: bytes
+    block_ids: tuple[str, ...]
+    staged: int
+
+
+@dataclass(slots=True)
+class BlockPass:
+    """Reads every block with `read`; with a `fingerprint` it also stages those that `held` lacks.
+
+    `held` maps a block's index to the CRC-64 under which Azure holds it already. A failure of one block lets the
+    others finish and is raised at the end: nothing is cancelled in a door.
+    """
+
+    bench: Bench
+    blocks: Sequence[Block]
+    wanted: Wanted
+    read: ReadBlock
+    attempts: Attempts
+    name: str = ""
+    fingerprint: str | None = None
+    held: Mapping[int, int] = field(default_factory=dict)
+    _error: StoreError | None = None
+    _ready: dict[int, Body] = field(default_factory=dict)
+    _next: int = 0
+    _crc64: dict[int, int] = field(default_factory=dict)
+    _crc: dict[int, int] = field(default_factory=dict)
+    _staged: int = 0
+    _order: anyio.Lock = field(default_factory=anyio.Lock)
+    _hash: OrderedHash = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._hash = OrderedHash(self.wanted.wholes, self.wanted.per_part)
+
+    async def run(self) -> Found:
+        """Do the pass. Raises the first StoreError of any block."""
+        window = anyio.Semaphore(WINDOW)
+        async with anyio.create_task_group() as tasks:
+            for block in self.blocks:
+                if self._known(block):
+                    continue
+                # Memory is taken in the order of the blocks: the block that the hash waits for has its share.
+                await window.acquire()
+                await self.bench.memory.take(block.length)
+                if self._error is not None:
+                    self.bench.memory.give_back(block.length)
+                    window.release()
+                    break
+                tasks.start_soon(self._one, block, window)
+        if self._error is not None:
+            self._drop_ready()
+            raise self._error
+        return self._result()
+
+    def _known(self, block: Block) -> bool:
+        """A block that Azure holds need not be read again where its CRC-64 is all that is asked for."""
+        if self.wanted.in_order or self.wanted.crc not in (None, "crc64nvme") or block.index not in self.held:
+            return False
+        self._crc64[block.index] = self._crc[block.index] = self.held[block.index]
+        return True
+
+    async def _one(self, block: Block, window: anyio.Semaphore) -> None:
+        kept = False
+        try:
+            body = await self.read(block)
+            await self._stage(block, body)
+            if self.wanted.in_order:
+                self._ready[block.index] = body
+                kept = True
+                await self._advance()
+        except StoreError as error:
+            self._error = self._error or error
+        finally:
+            if not kept:
+                self.bench.memory.give_back(block.length)
+            window.release()
+
+    async def _stage(self, block: Block, body: Body) -> None:
+        value = crc64(body)
+        self._crc64[block.index] = value
+        if self.wanted.crc is not None:
+            self._crc[block.index] = value if self.wanted.crc == "crc64nvme" else crc_of(self.wanted.crc, body)
+        if self.fingerprint is None or self.held.get(block.index) == value:
+            return
+        name = block_id(self.fingerprint, block.index, value)
+        await self.bench.azure.run(
+            lambda: self.bench.destination.put_block(self.name, name, body, crc64=value), self.attempts, corrupt=True
+        )
+        self._staged += 1
+        self.bench.counters.bytes_written += block.length
+
+    async def _advance(self) -> None:
+        """Hash what is next in order; whoever finds the lock taken waits, which is the back-pressure."""
+        async with self._order:
+            while (body := self._ready.pop(self._next, None)) is not None:
+                block = self.blocks[self._next]
+                try:
+                    await self._hash.feed(block.part, body)
+                finally:
+                    self.bench.memory.give_back(block.length)
+                self._next += 1
+
+    def _drop_ready(self) -> None:
+        for index in list(self._ready):
+            self._ready.pop(index)
+            self.bench.memory.give_back(self.blocks[index].length)
+
+    def _result(self) -> Found:
+        wholes, parts = self._hash.result()
+        lengths = [block.length for block in self.blocks]
+        return Found(
+            wholes, parts,
+            self._joined(self.wanted.crc, self._crc, lengths) if self.wanted.crc else None,
+            self._joined("crc64nvme", self._crc64, lengths),
+            tuple(block_id(self.fingerprint or "0" * 8, i, self._crc64[i]) for i in range(len(lengths))),
+            self._staged,
+        )
+
+    @staticmethod
+    def _joined(algorithm: str, crcs: Mapping[int, int], lengths: Sequence[int]) -> bytes:
+        return join_crcs(algorithm, [(crcs[index], length) for index, length in enumerate(lengths)])

@@ -1,0 +1,276 @@
+"""Moving a large object in blocks: proven before it is committed, resumed from what Azure already holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from blobmove.core.blocks import Block, ObjectTooLarge, block_size_for, cut, fingerprint, read_block_id
+from blobmove.core.digests import bare, multipart_etag, stored_checksums
+from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.headers import BlobProperties, blob_properties
+from blobmove.core.model import Outcome, Proof, State, Transfer
+from blobmove.core.pacing import MAX_CORRUPT
+from blobmove.core.proof import Evidence, choose, composite_checksum, etag_md5, whole_checksum
+from blobmove.engine.bench import Bench, encryption_of
+from blobmove.engine.blockpass import BlockPass, Found, Wanted
+from blobmove.engine.existing import Verdict, judge, read_md5
+from blobmove.engine.hashing import digest, is_crc
+from blobmove.engine.parts import part_sizes
+from blobmove.engine.requests import Attempts
+from blobmove.engine.small import check_version, rails_notes, require, written
+from blobmove.stores.azure.blobs import ABSENT, Condition
+from blobmove.stores.http import Body
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One large object as S3 described it, the proof chosen for it, and how it is cut."""
+
+    transfer: Transfer
+    etag: str
+    size: int
+    evidence: Evidence
+    proof: Proof
+    wanted: Wanted
+    blocks: tuple[Block, ...]
+    guessed: bool
+    properties: BlobProperties
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A pass whose digests agree with the record: the proof used and the MD5 to store."""
+
+    proof: Proof
+    md5: bytes
+    found: Found
+
+
+class PartsDiffer(Exception):
+    """Raised when the multipart ETag does not fit the part sizes assumed; they must be asked for one by one."""
+
+
+async def move_large(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome:
+    """Move one object in blocks. Raises StoreError when it cannot be moved."""
+    exact, own = False, transfer.own_blob_etag
+    for attempt in range(1, MAX_CORRUPT + 2):
+        last = attempt > MAX_CORRUPT
+        try:
+            job = await _describe(bench, replace(transfer, own_blob_etag=own), attempts, exact=exact)
+            return await _move(bench, job, attempts, last=last)
+        except PartsDiffer:
+            exact = True
+        except StoreError as error:
+            if error.kind is not Kind.CORRUPT or last:
+                raise
+            attempts.count += 1
+            own = error.written_etag or own
+    raise StoreError(Side.SOURCE, Kind.CORRUPT, "ChecksumDiffers", "the parts do not give S3's ETag")
+
+
+async def _describe(bench: Bench, transfer: Transfer, attempts: Attempts, *, exact: bool) -> Job:
+    """Ask S3 once for headers and stored checksums, and for the parts only where the proof needs them."""
+    answer = await bench.s3.run(
+        lambda: bench.source.head(transfer.key, etag=transfer.etag, version_id=transfer.version_id), attempts
+    )
+    check_version(transfer, answer.headers)
+    etag = bare(answer.headers.get("etag", "")) or transfer.etag or ""
+    size = int(answer.headers["content-length"])
+    evidence = Evidence(
+        etag, encryption_of(answer.headers, transfer.encryption), stored_checksums(answer.headers), transfer.rails
+    )
+    proof, sizes = choose(evidence), None
+    if proof in (Proof.MULTIPART_ETAG, Proof.COMPOSITE):
+        sizes = await part_sizes(bench, transfer.key, transfer.version_id, size, attempts, exact=exact)
+        if sizes is None:
+            proof = choose(replace(evidence, boundaries=False))
+    properties, notes = blob_properties(answer.headers, bench.options.metadata_names)
+    proof, wanted = _wanted(proof, evidence)
+    return Job(
+        transfer, etag, size, evidence, proof, wanted, _blocks(bench, size, sizes), sizes is not None and not exact,
+        properties, notes,
+    )
+
+
+def _blocks(bench: Bench, size: int, sizes: tuple[int, ...] | None) -> tuple[Block, ...]:
+    parts = sizes or (size,)
+    try:
+        return cut(parts, block_size_for(size, bench.options.block_size, len(parts)))
+    except ObjectTooLarge as error:
+        raise StoreError(Side.DESTINATION, Kind.REJECTED, "ObjectTooLarge", str(error)) from None
+
+
+def _wanted(proof: Proof, evidence: Evidence) -> tuple[Proof, Wanted]:
+    """The digests to compute. An MD5 is only computed where none is known to store, or where it is the proof."""
+    whole = whole_checksum(evidence.stored)
+    if proof is Proof.ETAG_MD5 and whole is not None and is_crc(whole.algorithm):
+        return Proof(whole.algorithm), Wanted(crc=whole.algorithm)  # S3's CRC proves, S3's MD5 is stored
+    if proof is Proof.MULTIPART_ETAG:
+        return proof, Wanted(("md5",), per_part="md5")
+    composite = composite_checksum(evidence.stored)
+    if proof is Proof.COMPOSITE and composite is not None:
+        return proof, Wanted(("md5",), per_part=composite.algorithm)
+    if whole is not None and proof is not Proof.ETAG_MD5:
+        return proof, Wanted(("md5",), crc=whole.algorithm) if is_crc(whole.algorithm) else Wanted(
+            ("md5", whole.algorithm)
+        )
+    if proof is Proof.RAILS_MD5 and evidence.rails is not None and evidence.rails.md5 is None:
+        return proof, Wanted(("md5", "sha256"))
+    return proof, Wanted(("md5",))
+
+
+async def _move(bench: Bench, job: Job, attempts: Attempts, *, last: bool) -> Outcome:
+    present, condition = await _look(bench, job, attempts)
+    if present is not None:
+        return present
+    name = job.transfer.blob_name
+    mark = fingerprint(job.etag, job.size, job.blocks)
+    held = await _held(bench, name, mark, job.blocks, attempts)
+    found = await BlockPass(
+        bench, job.blocks, job.wanted, lambda block: _read_source(bench, job, block, attempts), attempts,
+        name=name, fingerprint=mark, held=held,
+    ).run()
+    shown = _show(job, found, last=last)
+    try:
+        blob_etag = await bench.azure.run(
+            lambda: bench.destination.put_block_list(
+                name, found.block_ids, md5=shown.md5, properties=job.properties, condition=condition,
+                tier=bench.options.tier,
+            ),
+            attempts,
+        )
+    except StoreError as error:
+        if error.kind is not Kind.EXISTS:
+            raise
+        return await _after_race(bench, job, shown, attempts)
+    if shown.proof is Proof.READ_BACK:
+        seen = await read_md5(bench, name, job.size, attempts, etag=blob_etag)
+        if seen != shown.md5:
+            raise written(blob_etag)
+    return _outcome(job, State.COPIED, shown, blob_etag, attempts)
+
+
+async def _held(
+    bench: Bench, name: str, mark: str, blocks: tuple[Block, ...], attempts: Attempts
+) -> dict[int, int]:
+    """Index and CRC-64 of the uncommitted blocks that belong to this version cut this way; all others are ignored."""
+    held: dict[int, int] = {}
+    for text, length in await bench.azure.run(lambda: bench.destination.blocks(name, committed=False), attempts):
+        told = read_block_id(text)
+        if told and told[0] == mark and told[1] < len(blocks) and blocks[told[1]].length == length:
+            held[told[1]] = told[2]
+    return held
+
+
+async def _read_source(bench: Bench, job: Job, block: Block, attempts: Attempts) -> Body:
+    answer = await bench.s3.run(
+        lambda: bench.source.get(
+            job.transfer.key, etag=job.etag, version_id=job.transfer.version_id,
+            byte_range=(block.offset, block.length),
+        ),
+        attempts, corrupt=True,
+    )
+    bench.counters.bytes_read += block.length
+    await bench.bandwidth.pay(block.length)
+    return answer.body
+
+
+def _show(job: Job, found: Found, *, last: bool) -> Shown:
+    """Compare a pass with S3's record or Rails'. Raises StoreError CORRUPT, or PartsDiffer for a wrong guess."""
+    known = etag_md5(job.etag, job.evidence.encryption)
+    md5 = found.wholes.get("md5") or known or b""
+    proof, whole = job.proof, whole_checksum(job.evidence.stored)
+    if proof is Proof.ETAG_MD5:
+        require(md5 == known, "S3's MD5")
+    elif proof is Proof.MULTIPART_ETAG:
+        if job.guessed and multipart_etag(found.parts) != job.etag:
+            raise PartsDiffer
+        require(multipart_etag(found.parts) == job.etag, "S3's multipart ETag")
+    elif proof is Proof.COMPOSITE:
+        _show_composite(job, found)
+    elif proof is Proof.RAILS_MD5:
+        proof = _show_rails(job, found, md5, last=last)
+    elif whole is not None:
+        seen = found.crc if is_crc(whole.algorithm) else found.wholes.get(whole.algorithm)
+        require(seen == whole.value, f"S3's {whole.algorithm}")
+    return Shown(proof, md5, found)
+
+
+def _show_composite(job: Job, found: Found) -> None:
+    composite = composite_checksum(job.evidence.stored)
+    same = composite is not None and digest(composite.algorithm, b"".join(found.parts)) == composite.value
+    if not same and job.guessed:
+        raise PartsDiffer
+    require(same, "S3's composite checksum")
+
+
+def _show_rails(job: Job, found: Found, md5: bytes, *, last: bool) -> Proof:
+    rails = job.evidence.rails
+    if rails is not None and (rails.md5 == md5 or (rails.sha256 and rails.sha256 == found.wholes.get("sha256"))):
+        return Proof.RAILS_MD5
+    require(last, "the checksum in the Rails row")
+    return Proof.READ_BACK
+
+
+async def _look(bench: Bench, job: Job, attempts: Attempts) -> tuple[Outcome | None, Condition]:
+    """Before any block is sent: is the blob there? Put Block has no conditions; the blocks would be in vain."""
+    name = job.transfer.blob_name
+    facts = await bench.azure.run(lambda: bench.destination.properties(name), attempts)
+    own = job.transfer.own_blob_etag
+    if facts is None:
+        return None, ABSENT
+    if own and facts.etag == own:
+        return None, Condition(own)
+    md5 = etag_md5(job.etag, job.evidence.encryption)
+    proof = Proof.ETAG_MD5
+    if md5 is None and facts.size == job.size:
+        shown = await _read_destination(bench, job, facts.etag, attempts)
+        md5, proof = (shown.md5, shown.proof) if shown else (None, proof)
+    existing = await judge(bench, name, job.size, md5, attempts)
+    if existing.verdict is Verdict.WRITE:
+        return None, existing.condition
+    state = State.PRESENT if existing.verdict is Verdict.IDENTICAL else State.CONFLICT
+    return Outcome(
+        job.transfer.id, state, existing.reason, attempts=attempts.count, size=job.size,
+        proof=proof if state is State.PRESENT else None, md5=md5, source_etag=job.etag,
+        blob_etag=existing.blob_etag or None, content_type=job.properties.content_type,
+        notes=(*job.notes, *rails_notes(job.transfer, md5, job.size)),
+    ), ABSENT
+
+
+async def _read_destination(bench: Bench, job: Job, blob_etag: str, attempts: Attempts) -> Shown | None:
+    """Prove an existing blob by S3's record without reading S3: the same pass over Azure's bytes, nothing staged."""
+    async def read(block: Block) -> Body:
+        body = await bench.azure.run(
+            lambda: bench.destination.read(job.transfer.blob_name, block.offset, block.length, etag=blob_etag),
+            attempts, corrupt=True,
+        )
+        bench.counters.bytes_read += block.length
+        return body
+
+    if job.proof is Proof.READ_BACK:
+        return None
+    found = await BlockPass(bench, job.blocks, job.wanted, read, attempts).run()
+    try:
+        return _show(job, found, last=False)
+    except StoreError:
+        return None
+
+
+async def _after_race(bench: Bench, job: Job, shown: Shown, attempts: Attempts) -> Outcome:
+    existing = await judge(bench, job.transfer.blob_name, job.size, shown.md5, attempts)
+    if existing.verdict is Verdict.IDENTICAL:
+        return _outcome(job, State.COPIED if attempts.lost else State.PRESENT, shown, existing.blob_etag, attempts)
+    if existing.verdict is Verdict.WRITE:
+        raise StoreError(Side.DESTINATION, Kind.TRANSIENT, "DestinationChanging", "the blob came and went")
+    return replace(_outcome(job, State.CONFLICT, shown, "", attempts), reason=existing.reason, proof=None)
+
+
+def _outcome(job: Job, state: State, shown: Shown, blob_etag: str, attempts: Attempts) -> Outcome:
+    return Outcome(
+        job.transfer.id, state, attempts=attempts.count, size=job.size, proof=shown.proof, md5=shown.md5,
+        crc64=shown.found.crc64, source_etag=job.etag, blob_etag=blob_etag or None,
+        content_type=job.properties.content_type,
+        notes=(*job.notes, *rails_notes(job.transfer, shown.md5, job.size)),
+    )

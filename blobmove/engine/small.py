@@ -1,0 +1,212 @@
+"""Moving an object in one GET and one PUT: its metadata come with the bytes, its proof goes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from blobmove.core.digests import bare, multipart_etag, stored_checksums
+from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.headers import BlobProperties, blob_properties
+from blobmove.core.model import Outcome, Proof, State, Transfer
+from blobmove.core.pacing import MAX_CORRUPT
+from blobmove.core.proof import Evidence, choose, composite_checksum, etag_is_opaque, etag_md5, whole_checksum
+from blobmove.engine.bench import Bench, encryption_of
+from blobmove.engine.existing import Verdict, judge, read_md5
+from blobmove.engine.hashing import crc64, digest, digest_away
+from blobmove.engine.parts import guess, part_sizes
+from blobmove.engine.requests import Attempts
+from blobmove.stores.azure.blobs import ABSENT, Condition
+from blobmove.stores.http import Answer, Body
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A body whose equality with S3's record is shown, or will be by Azure (`etag-md5`) or by reading back."""
+
+    proof: Proof
+    md5: bytes
+    etag: str
+    crc64: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+async def move_small(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome:
+    """Move one object that fits in memory. Raises StoreError when it cannot be moved.
+
+    Where bytes and checksum differ it is fetched again, at most MAX_CORRUPT times in all.
+    """
+    async with bench.memory.hold(max(transfer.size or 0, 1)):
+        own = transfer.own_blob_etag
+        for attempt in range(1, MAX_CORRUPT + 1):
+            try:
+                answer = await _read(bench, transfer, attempts)
+                proven = await prove(bench, transfer, answer, attempts, last=attempt == MAX_CORRUPT)
+                return await _write(bench, replace(transfer, own_blob_etag=own), answer, proven, attempts)
+            except StoreError as error:
+                if error.kind is not Kind.CORRUPT or attempt == MAX_CORRUPT:
+                    raise
+                attempts.count += 1
+                own = error.written_etag or own
+    raise AssertionError("unreachable")
+
+
+async def _read(bench: Bench, transfer: Transfer, attempts: Attempts) -> Answer:
+    wants_checksums = etag_md5(transfer.etag, transfer.encryption) is None
+    answer = await bench.s3.run(
+        lambda: bench.source.get(
+            transfer.key, etag=transfer.etag, version_id=transfer.version_id,
+            checksums=wants_checksums, expect_bytes=transfer.size or 0,
+        ),
+        attempts,
+    )
+    bench.counters.bytes_read += len(answer.body)
+    await bench.bandwidth.pay(len(answer.body))
+    check_version(transfer, answer.headers)
+    return answer
+
+
+def check_version(transfer: Transfer, headers: Mapping[str, str]) -> None:
+    """S3-compatible stores may ignore If-Match: compare the ETag that came, too. Raises StoreError CHANGED."""
+    came = bare(headers.get("etag", ""))
+    if transfer.etag and came and came != transfer.etag:
+        raise StoreError(Side.SOURCE, Kind.CHANGED, "EtagDiffers", f"{came} instead of {transfer.etag}", status=200)
+
+
+async def prove(bench: Bench, transfer: Transfer, answer: Answer, attempts: Attempts, *, last: bool) -> Proven:
+    """Compare the bytes with the best checksum S3 or Rails has of them.
+
+    Raises StoreError CORRUPT on a difference. Rails alone is believed only on agreement: a row can be wrong, so
+    after the last attempt the object is read back instead and the difference noted.
+    """
+    evidence = Evidence(
+        bare(answer.headers.get("etag", "")) or transfer.etag,
+        encryption_of(answer.headers, transfer.encryption),
+        stored_checksums(answer.headers),
+        transfer.rails,
+    )
+    etag = evidence.etag or ""
+    proof = choose(evidence)
+    known = etag_md5(etag, evidence.encryption)
+    md5 = known if known is not None else await digest_away("md5", answer.body)
+    if proof in (Proof.MULTIPART_ETAG, Proof.COMPOSITE):
+        proof = await _prove_by_parts(bench, transfer, answer.body, evidence, attempts)
+    elif (whole := whole_checksum(evidence.stored)) is not None and proof is not Proof.ETAG_MD5:
+        require(await digest_away(whole.algorithm, answer.body) == whole.value, f"S3's {whole.algorithm}")
+    if proof is Proof.RAILS_MD5:
+        proof = await _prove_by_rails(transfer, answer.body, md5, last)
+    crc = crc64(answer.body).to_bytes(8, "big") if proof is not Proof.ETAG_MD5 else None
+    return Proven(proof, md5, etag, crc, rails_notes(transfer, md5, len(answer.body)))
+
+
+def require(equal: bool, what: str) -> None:
+    """Raises StoreError CORRUPT naming the checksum that the bytes do not have."""
+    if not equal:
+        raise StoreError(Side.SOURCE, Kind.CORRUPT, "ChecksumDiffers", f"the bytes received do not have {what}")
+
+
+async def _prove_by_parts(
+    bench: Bench, transfer: Transfer, body: Body, evidence: Evidence, attempts: Attempts
+) -> Proof:
+    """The multipart ETag or the composite checksum, once it is known where the parts end."""
+    etag = evidence.etag or ""
+    usable = not etag_is_opaque(evidence.encryption)
+    if usable and await guess(body, etag) is not None:
+        return Proof.MULTIPART_ETAG
+    sizes = await part_sizes(bench, transfer.key, transfer.version_id, len(body), attempts, exact=True)
+    if sizes is None:
+        return choose(replace(evidence, boundaries=False))
+    pieces = _pieces(body, sizes)
+    if usable:
+        found = multipart_etag([await digest_away("md5", piece) for piece in pieces])
+        require(found == etag, f"S3's multipart ETag in {len(sizes)} parts")
+        return Proof.MULTIPART_ETAG
+    composite = composite_checksum(evidence.stored)
+    if composite is None:
+        return choose(replace(evidence, boundaries=False))
+    joined = b"".join([await digest_away(composite.algorithm, piece) for piece in pieces])
+    require(digest(composite.algorithm, joined) == composite.value, f"S3's composite {composite.algorithm}")
+    return Proof.COMPOSITE
+
+
+def _pieces(body: Body, sizes: tuple[int, ...]) -> list[memoryview]:
+    view, start = memoryview(body), 0
+    pieces = []
+    for size in sizes:
+        pieces.append(view[start:start + size])
+        start += size
+    return pieces
+
+
+async def _prove_by_rails(transfer: Transfer, body: Body, md5: bytes, last: bool) -> Proof:
+    rails = transfer.rails
+    if rails is None:
+        return Proof.READ_BACK
+    if rails.md5 == md5 or (rails.sha256 is not None and await digest_away("sha256", body) == rails.sha256):
+        return Proof.RAILS_MD5
+    require(last, "the checksum in the Rails row")
+    return Proof.READ_BACK
+
+
+def rails_notes(transfer: Transfer, md5: bytes | None, size: int) -> tuple[str, ...]:
+    """Differences between the row and the file: reported, the file copied, the row not flipped."""
+    rails = transfer.rails
+    if rails is None:
+        return ()
+    notes = ["rails-md5-differs"] if rails.md5 is not None and md5 is not None and rails.md5 != md5 else []
+    if rails.size != size:
+        notes.append("rails-size-differs")
+    return tuple(notes)
+
+
+async def _write(bench: Bench, transfer: Transfer, answer: Answer, proven: Proven, attempts: Attempts) -> Outcome:
+    properties, notes = blob_properties(answer.headers, bench.options.metadata_names)
+    state, blob_etag, reason = await _put(bench, transfer, answer.body, properties, proven, attempts)
+    if proven.proof is Proof.READ_BACK and state is State.COPIED:
+        seen = await read_md5(bench, transfer.blob_name, len(answer.body), attempts, etag=blob_etag)
+        if seen != proven.md5:
+            raise written(blob_etag)
+    settled = state in (State.COPIED, State.PRESENT)
+    return Outcome(
+        transfer.id, state, reason, attempts=attempts.count, size=len(answer.body),
+        proof=proven.proof if settled else None, md5=proven.md5, crc64=proven.crc64, source_etag=proven.etag,
+        blob_etag=blob_etag or None, content_type=properties.content_type, notes=(*notes, *proven.notes),
+    )
+
+
+def written(blob_etag: str) -> StoreError:
+    """The error for a blob that reads back otherwise than it was sent; its etag allows to write it anew."""
+    error = StoreError(Side.DESTINATION, Kind.CORRUPT, "ReadBackDiffers", "Azure serves other bytes than were sent")
+    error.written_etag = blob_etag
+    return error
+
+
+async def _put(
+    bench: Bench, transfer: Transfer, body: Body, properties: BlobProperties, proven: Proven, attempts: Attempts
+) -> tuple[State, str, str]:
+    """State, etag and reason. An existing blob is compared, never blindly overwritten."""
+    condition = Condition(transfer.own_blob_etag) if transfer.own_blob_etag else ABSENT
+    # Md5Mismatch on S3's own MD5 may have happened on either leg: fetch again. Otherwise the bytes at hand are good.
+    resend = proven.proof is not Proof.ETAG_MD5
+    for _ in range(3):
+        try:
+            etag = await bench.azure.run(
+                lambda c=condition: bench.destination.put_blob(  # type: ignore[misc]
+                    transfer.blob_name, body, md5=proven.md5, properties=properties, condition=c,
+                    tier=bench.options.tier,
+                ),
+                attempts, corrupt=resend,
+            )
+        except StoreError as error:
+            if error.kind is not Kind.EXISTS:
+                raise
+        else:
+            bench.counters.bytes_written += len(body)
+            return State.COPIED, etag, ""
+        found = await judge(bench, transfer.blob_name, len(body), proven.md5, attempts)
+        if found.verdict is Verdict.IDENTICAL:
+            return (State.COPIED if attempts.lost else State.PRESENT), found.blob_etag, ""
+        if found.verdict is Verdict.CONFLICT:
+            return State.CONFLICT, "", found.reason
+        condition = found.condition
+    return State.CONFLICT, "", "destination-keeps-changing"

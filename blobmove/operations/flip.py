@@ -1,0 +1,169 @@
+"""`flip-service`: let the rows whose files are proven on Azure name the new service, in journaled batches.
+
+    rows page by page -> gate (checkpoint) -> journal (synced) -> UPDATE, compare-and-set -> journal
+
+The gate is core.flipping.gate, the order within a batch flip_movers.JournalMover, the way back flip_undo.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from blobmove.checkpoint.journal import NewRun
+from blobmove.core.errors import BlobmoveError, UsageError
+from blobmove.core.events import Note
+from blobmove.core.flipping import choose_sources, gate
+from blobmove.operations.flip_doors import Approval
+from blobmove.operations.flip_movers import Change, DryMover, JournalMover, Mover, SqlMover
+from blobmove.operations.flip_patience import Patience
+from blobmove.operations.flip_prepare import look_at_server, make_ready, require_confirmed, require_verified
+from blobmove.operations.flip_summary import RunFacts, summarise, summary_record
+from blobmove.operations.flip_undo import undo
+from blobmove.operations.flip_walk import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from blobmove.core.flipping import ServerFacts
+    from blobmove.core.model import BlobRow
+    from blobmove.core.results import FlipResult
+    from blobmove.core.settings import FlipSettings
+    from blobmove.operations.flip_doors import FlipDoors, RowId
+    from blobmove.operations.flip_walk import Judged, Tally
+
+__all__ = ["plan_flip", "run_flip", "undo"]
+
+
+def plan_flip(settings: FlipSettings, doors: FlipDoors) -> FlipResult:
+    """The dry run, whatever `settings.dry_run` says: SELECTs only, and nothing in the journal."""
+    return run_flip(replace(settings, dry_run=True), doors, Approval())
+
+
+def run_flip(settings: FlipSettings, doors: FlipDoors, approval: Approval) -> FlipResult:
+    """Flip, or as `settings` say: a dry run, statements into a file, an undo.
+
+    Raises UsageError E400-TO, E400-FROM, E404-SERVICE, E404-IDS, E400-IDS, E000-DATABASE; RefusedError E412-VERIFY,
+    E412-CONFIRM, E412-READ-ONLY, E412-REPLICA, E412-SERVER; AccessError E403-DATABASE; HeldError E409-FLIP.
+    """
+    if settings.undo:
+        return undo(settings, doors, approval)
+    return _Flip(settings, doors, approval).run()
+
+
+class _Flip:
+    def __init__(self, settings: FlipSettings, doors: FlipDoors, approval: Approval) -> None:
+        self._settings = settings
+        self._doors = doors
+        self._approval = approval
+        self._for_real = not settings.dry_run and settings.sql is None
+        self._patience = Patience(doors, writing=self._for_real)
+        self._sources: tuple[str, ...] = ()
+
+    def run(self) -> FlipResult:
+        settings, doors = self._settings, self._doors
+        began = doors.clock()
+        server = self._patience.meet()
+        before = self._patience.ask(doors.table.services)
+        known = doors.journal.services_flipped_before(settings.to_service)
+        self._sources = choose_sources(settings.from_services, settings.to_service, before, known)
+        ids = self._ids()
+        self._approve(server)
+        total = sum(before.get(name, 0) for name in self._sources)
+        with ExitStack() as stack:
+            run, mover = self._mover(server, stack)
+            walk = Walk(settings, doors, mover, total)
+            tally = self._recorded(run, lambda: walk.run(self._page_source(ids)))
+        after = self._patience.ask(doors.table.services) if self._for_real else before
+        facts = RunFacts(
+            from_services=self._sources, to_service=settings.to_service, run=run, undo_of=None,
+            remaining=self._remaining(after, tally), before=before, seconds=doors.clock() - began,
+        )  # fmt: skip
+        result = summarise(settings, doors.table, facts, tally)
+        if run is not None:
+            doors.journal.close_run(run, doors.now(), summary_record(result))
+        return result
+
+    def _approve(self, server: ServerFacts) -> None:
+        settings, doors = self._settings, self._doors
+        require_verified(doors, waived=settings.skip_verify, dry_run=settings.dry_run)
+        if self._for_real:
+            require_confirmed(self._approval, settings.to_service)
+            make_ready(doors, server, self._patience, self._approval)
+        else:
+            look_at_server(doors, server, self._patience)
+
+    def _mover(self, server: ServerFacts, stack: ExitStack) -> tuple[int | None, Mover]:
+        settings, doors = self._settings, self._doors
+        if settings.dry_run:
+            return None, DryMover()
+        if settings.sql is not None:
+            return None, stack.enter_context(SqlMover(doors.table, settings.sql))
+        run = doors.journal.open_run(
+            NewRun(
+                started_at=doors.now(), server=server.identity, database=doors.table.describe(),
+                from_services=self._sources, to_service=settings.to_service, host=doors.host,
+                operator=doors.operator, position=server.position,
+            )
+        )  # fmt: skip
+        return run, JournalMover(doors, self._patience, run)
+
+    def _recorded(self, run: int | None, walk: Callable[[], Tally]) -> Tally:
+        """A run that fails is closed with the code of its error; one that is killed stays open."""
+        try:
+            return walk()
+        except BlobmoveError as error:
+            if run is not None:
+                self._doors.journal.close_run(run, self._doors.now(), {"error": error.code})
+            raise
+
+    def _remaining(self, after: dict[str, int], tally: Tally) -> int:
+        """Rows that name a source and were neither refused nor (in a dry run) counted as flipped."""
+        named = sum(after.get(name, 0) for name in self._sources)
+        return max(0, named - tally.kept - (0 if self._for_real else tally.flipped))
+
+    def _page_source(self, ids: Sequence[RowId] | None) -> Callable[[Callable[[], int]], Iterator[list[Judged]]]:
+        if not self._sources:
+            return lambda _size: iter(())
+        return self._table_pages if ids is None else lambda size: self._id_pages(ids, size)
+
+    def _table_pages(self, size: Callable[[], int]) -> Iterator[list[Judged]]:
+        """By primary key. A uuid table has no newest end: a row born behind us is found by the next run."""
+        table, after = self._doors.table, None
+        while rows := self._patience.ask(lambda: table.pages(after, size(), self._sources)):  # noqa: B023
+            yield self._judged(rows)
+            after = rows[-1].id
+
+    def _id_pages(self, ids: Sequence[RowId], size: Callable[[], int]) -> Iterator[list[Judged]]:
+        start, others = 0, 0
+        while start < len(ids):
+            part = ids[start : start + size()]
+            start += len(part)
+            rows = self._patience.ask(lambda: self._doors.table.rows(part))  # noqa: B023
+            judged = self._judged(rows)
+            others += len(part) - len(judged)
+            yield judged
+        if others:
+            names = ", ".join(self._sources)
+            self._doors.listener(Note(f"{others:,} of the ids asked for are gone or do not name {names}"))
+
+    def _judged(self, rows: list[BlobRow]) -> list[Judged]:
+        """Rows with the reason to leave them alone; names are compared here, not by the database's collation."""
+        mine = [row for row in rows if row.service_name in self._sources]
+        proven = self._doors.ledger.proven([row.key for row in mine])
+        to_service = self._settings.to_service
+        return [
+            (Change(row.id, row.key, row.service_name, to_service), gate(row, proven.get(row.key))) for row in mine
+        ]
+
+    def _ids(self) -> list[RowId] | None:
+        path = self._settings.ids
+        if path is None:
+            return None
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError("E404-IDS", f"the file of ids {path} cannot be read", cause=str(error)) from None
+        written = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        return list(dict.fromkeys(self._doors.table.parse_id(one) for one in written))

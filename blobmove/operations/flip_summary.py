@@ -1,0 +1,83 @@
+"""From the counts of a run to what it has to tell, and the next command to type."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from blobmove.core.results import FlipResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blobmove.core.settings import FlipSettings
+    from blobmove.operations.flip_doors import BlobTable
+    from blobmove.operations.flip_walk import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run knows besides its tally: `before` counts the rows by service name before it began."""
+
+    from_services: tuple[str, ...]
+    to_service: str
+    run: int | None
+    undo_of: int | None
+    remaining: int
+    before: Mapping[str, int]
+    seconds: float
+
+
+def summarise(settings: FlipSettings, table: BlobTable, facts: RunFacts, tally: Tally) -> FlipResult:
+    """rows = flipped + sum(refused) + remaining, by construction."""
+    sample = tally.sample
+    statement = table.statement([one.id for one in sample], sample[0].old, sample[0].new) if sample else ""
+    return FlipResult(
+        from_services=facts.from_services,
+        to_service=facts.to_service,
+        dry_run=settings.dry_run or settings.sql is not None,
+        run=facts.run,
+        rows=tally.flipped + tally.refusals + facts.remaining,
+        flipped=tally.flipped,
+        refused=dict(tally.refused),
+        remaining=facts.remaining,
+        by_service={name: facts.before.get(name, 0) for name in facts.from_services},
+        proven_by_service={name: tally.passed[name] for name in facts.from_services},
+        examples={reason: tuple(ids) for reason, ids in tally.examples.items()},
+        batches=tally.batches,
+        batch_size=settings.batch_size,
+        statement=statement,
+        database=table.describe(),
+        undo_of=facts.undo_of,
+        other_services={name: rows for name, rows in facts.before.items() if name not in facts.from_services},
+        seconds=facts.seconds,
+        next=_next(settings, facts, tally),
+        stopped=tally.stopped,
+    )
+
+
+def summary_record(result: FlipResult) -> dict[str, Any]:
+    """What the journal keeps of a run that ended."""
+    return {
+        "rows": result.rows,
+        "flipped": result.flipped,
+        "refused": result.refused,
+        "remaining": result.remaining,
+        "stopped": result.stopped,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _next(settings: FlipSettings, facts: RunFacts, tally: Tally) -> str:
+    """The real run after a dry one, the same again while rows are left, else a look at what was refused."""
+    if facts.undo_of is not None:
+        again = ["blobmove", "flip-service", "--undo", str(facts.undo_of)]
+    else:
+        names = [word for name in facts.from_services for word in ("--from", name)]
+        again = ["blobmove", "flip-service", *names, "--to", facts.to_service]
+    if (settings.dry_run and tally.flipped) or facts.remaining:
+        return shlex.join(again)
+    if tally.refused["not-in-plan"]:
+        return "blobmove plan"
+    return "blobmove status --failed" if tally.kept else ""

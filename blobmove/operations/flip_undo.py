@@ -1,0 +1,128 @@
+"""The way back: exactly the rows that a run flipped, as far as they still name the new service.
+
+Never "all rows that name azure": rows born on Azure have no file on S3.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blobmove.checkpoint.journal import NewRun
+from blobmove.core.errors import BlobmoveError, UsageError
+from blobmove.operations.flip_movers import Change, DryMover, JournalMover, Mover
+from blobmove.operations.flip_patience import Patience
+from blobmove.operations.flip_prepare import look_at_server, make_ready, require_confirmed, require_same_server
+from blobmove.operations.flip_summary import RunFacts, summarise, summary_record
+from blobmove.operations.flip_walk import Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from blobmove.checkpoint.journal import FlipRun
+    from blobmove.core.flipping import ServerFacts
+    from blobmove.core.results import FlipResult
+    from blobmove.core.settings import FlipSettings
+    from blobmove.operations.flip_doors import Approval, FlipDoors, RowId
+    from blobmove.operations.flip_walk import Judged
+
+
+def undo(settings: FlipSettings, doors: FlipDoors, approval: Approval) -> FlipResult:
+    """Put back what the run `settings.undo` ("last" or its number) flipped. Idempotent; journaled as a run itself.
+
+    Raises UsageError E404-RUN, E400-UNDO, RefusedError E412-CONFIRM and what make_ready raises.
+    """
+    return _Undo(settings, doors, approval).go()
+
+
+class _Undo:
+    def __init__(self, settings: FlipSettings, doors: FlipDoors, approval: Approval) -> None:
+        if settings.sql is not None:
+            raise UsageError("E400-UNDO", "--undo writes no SQL", hint="--sql FILE writes FILE.undo.sql beside it")
+        if settings.ids is not None:
+            raise UsageError("E400-UNDO", "--undo takes back a whole run, not a file of ids", hint="--undo RUN")
+        self._settings = settings
+        self._doors = doors
+        self._approval = approval
+        self._patience = Patience(doors, writing=not settings.dry_run)
+        self._already = 0
+
+    def go(self) -> FlipResult:
+        settings, doors = self._settings, self._doors
+        began = doors.clock()
+        server = self._patience.meet()
+        if settings.dry_run:
+            look_at_server(doors, server, self._patience)
+        else:
+            require_confirmed(self._approval, settings.to_service or "NAME")
+            make_ready(doors, server, self._patience, self._approval)  # settles what a crash left: only then choose
+        run = self._chosen()
+        require_same_server(doors, run.server, server.identity, self._approval)
+        before = self._patience.ask(doors.table.services)
+        total = doors.journal.count_to_undo(run.id)
+        number, mover = self._mover(run, server)
+        walk = Walk(settings, doors, mover, total)
+        try:
+            tally = walk.run(lambda size: self._pages(run, size))
+        except BlobmoveError as error:
+            if number is not None:
+                doors.journal.close_run(number, doors.now(), {"error": error.code})
+            raise
+        facts = RunFacts(
+            from_services=(run.to_service,), to_service=", ".join(run.from_services), run=number, undo_of=run.id,
+            remaining=max(0, total - self._already - tally.flipped - tally.refusals), before=before,
+            seconds=doors.clock() - began,
+        )  # fmt: skip
+        result = summarise(settings, doors.table, facts, tally)
+        if number is not None:
+            doors.journal.close_run(number, doors.now(), summary_record(result))
+        return result
+
+    def _chosen(self) -> FlipRun:
+        """The run to take back."""
+        asked, journal = self._settings.undo, self._doors.journal
+        hint = "blobmove flip-service --runs"
+        if asked == "last":
+            last = journal.last_undoable()
+            if last is None:
+                raise UsageError("E404-RUN", "the journal holds no flip that could be undone", hint=hint)
+            return last
+        if not asked.isdecimal():
+            raise UsageError("E400-UNDO", f"{asked!r} is not the number of a run", hint=hint)
+        run = journal.run(int(asked))
+        if run is None:
+            raise UsageError("E404-RUN", f"the journal holds no run {asked}", hint=hint)
+        if run.undo_of is not None:
+            raise UsageError("E400-UNDO", f"run {asked} is itself an undo (of run {run.undo_of})", hint=hint)
+        return run
+
+    def _mover(self, run: FlipRun, server: ServerFacts) -> tuple[int | None, Mover]:
+        doors = self._doors
+        if self._settings.dry_run:
+            return None, DryMover()
+        number = doors.journal.open_run(
+            NewRun(
+                started_at=doors.now(), server=server.identity, database=doors.table.describe(),
+                from_services=(run.to_service,), to_service=", ".join(run.from_services), host=doors.host,
+                operator=doors.operator, position=server.position, undo_of=run.id,
+            )
+        )  # fmt: skip
+        return number, JournalMover(doors, self._patience, number)
+
+    def _pages(self, run: FlipRun, size: Callable[[], int]) -> Iterator[list[Judged]]:
+        after: RowId | None = None
+        while rows := self._doors.journal.rows_to_undo(run.id, after, size()):
+            after = rows[-1][0]
+            yield self._judged(run, rows)
+
+    def _judged(self, run: FlipRun, rows: list[tuple[RowId, str]]) -> list[Judged]:
+        """A row that names its old service again is done already and not counted."""
+        current = self._patience.ask(lambda: self._doors.table.current([row_id for row_id, _old in rows]))
+        judged: list[Judged] = []
+        for row_id, old in rows:
+            name = current[row_id]
+            if name == old:
+                self._already += 1
+                continue
+            reason = "" if name == run.to_service else "purged" if name is None else "changed-meanwhile"
+            judged.append((Change(row_id, "", run.to_service, old), reason))
+        return judged

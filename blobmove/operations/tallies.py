@@ -1,0 +1,106 @@
+"""The numbers of a copy while it runs: totals moved with every batch, samples, and the summary at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from blobmove.core.events import Sample
+from blobmove.core.forecast import RateWindow
+from blobmove.core.model import Outcome, State
+from blobmove.core.results import CopySummary, Totals
+from blobmove.engine.bench import Bench
+
+LEFT = (State.PENDING,)
+
+
+@dataclass(slots=True)
+class Running:
+    """Totals as of the last recorded batch. `sizes` maps a transfer in flight to the bytes it was planned with."""
+
+    objects: dict[State, int]
+    bytes: dict[State, int]
+    window: RateWindow = field(default_factory=RateWindow)
+    started: float = field(default_factory=time.monotonic)
+    settled: int = 0
+    settled_bytes: int = 0
+    failed: int = 0
+
+    def settle(self, outcomes: Sequence[Outcome], planned_sizes: Sequence[int]) -> None:
+        """Move recorded outcomes from pending to their states."""
+        for outcome, planned in zip(outcomes, planned_sizes, strict=True):
+            size = outcome.size if outcome.size is not None else planned
+            self.objects[State.PENDING] -= 1
+            self.bytes[State.PENDING] -= planned
+            self.objects[outcome.state] += 1
+            self.bytes[outcome.state] += size
+            self.settled += 1
+            self.settled_bytes += size
+            self.failed += outcome.state is State.FAILED
+
+    def totals(self) -> Totals:
+        return Totals(dict(self.objects), dict(self.bytes))
+
+    def sample(self, bench: Bench, state: str) -> Sample:
+        """The sample of this second."""
+        now = time.monotonic()
+        elapsed = now - self.started
+        self.window.add(now, self.settled_bytes, self.settled)
+        per_byte, per_object = self.window.rates()
+        left, left_bytes = self.objects[State.PENDING], self.bytes[State.PENDING]
+        return Sample(
+            elapsed=elapsed, totals=self.totals(), bytes_per_second=per_byte, objects_per_second=per_object,
+            eta_seconds=self.window.eta(left_bytes, left, elapsed), in_flight=bench.counters.in_flight,
+            concurrency=min(bench.s3.aimd.slots, bench.azure.aimd.slots),
+            retried=bench.s3.retried + bench.azure.retried, memory_used=bench.memory.used, state=state,
+        )
+
+
+def holding_back(bench: Bench, paused: bool, stopping: bool) -> str:
+    """What the run waits for most, in words; never empty."""
+    if stopping:
+        return "finishing what is in flight"
+    if paused:
+        return "paused by the throttle file"
+    for name, side in (("S3", bench.s3), ("Azure", bench.azure)):
+        what, when = side.last_trouble
+        if what and time.monotonic() - when < 10:
+            return f"limited by {name} ({what})"
+    if bench.bandwidth.waiting:
+        return "limited by --bandwidth"
+    if bench.memory.waiting:
+        return "limited by --max-memory"
+    if not bench.counters.in_flight:
+        return "reading the plan"
+    slower = "S3" if bench.s3.gate.used + bench.s3.gate.waiting >= bench.azure.gate.used else "Azure"
+    return f"waiting for {slower}"
+
+
+def next_command(totals: Totals, checkpoint: str) -> str:
+    """What to type after this, with --checkpoint where it is not the default."""
+    extra = "" if checkpoint == "blobmove.db" else f" --checkpoint {checkpoint}"
+    counts = totals.objects
+    if counts[State.PENDING]:
+        return f"blobmove copy --resume{extra}"
+    if counts[State.FAILED] or counts[State.CONFLICT] or counts[State.CHANGED]:
+        return f"blobmove status --failed{extra}"
+    return f"blobmove verify{extra}"
+
+
+def as_json(sample: Sample) -> dict[str, object]:
+    """The part of a sample that `status` in another terminal wants to see."""
+    return {
+        "elapsed": round(sample.elapsed, 1), "rate": sample.bytes_per_second,
+        "objects_per_second": sample.objects_per_second, "eta_seconds": sample.eta_seconds,
+        "in_flight": sample.in_flight, "state": sample.state,
+    }
+
+
+def run_json(summary: CopySummary, settled: int) -> dict[str, object]:
+    """What the run row keeps of a finished copy."""
+    return {
+        "settled": settled, "seconds": round(summary.seconds, 3), "retries": summary.retries,
+        "bytes": {"read": summary.bytes_read, "written": summary.bytes_written},
+        "requests": {"s3": summary.requests_s3, "azure": summary.requests_azure}, "stopped": summary.stopped,
+    }

@@ -1,0 +1,1 @@
+"""The Azure door: writing, reading and listing blobs."""

@@ -1,0 +1,86 @@
+"""What an Azure Blob error answer means for one blob and for the run: decided on the error code, never on a class."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Final
+
+from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.stores.http import Answer
+
+_CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>")
+_MESSAGE: Final = re.compile(r"<Message>([^<]{1,600})</Message>")
+
+_BY_CODE: Final = {
+    "ServerBusy": Kind.THROTTLED,
+    "OperationTimedOut": Kind.TRANSIENT,
+    "InternalError": Kind.TRANSIENT,
+    "Md5Mismatch": Kind.CORRUPT,
+    "Crc64Mismatch": Kind.CORRUPT,
+    "BlobAlreadyExists": Kind.EXISTS,
+    "ConditionNotMet": Kind.EXISTS,
+    "TargetConditionNotMet": Kind.EXISTS,
+    "BlobArchived": Kind.REJECTED,
+    "BlobImmutableDueToPolicy": Kind.REJECTED,
+    "LeaseIdMissing": Kind.REJECTED,
+    "LeaseIdMismatchWithBlobOperation": Kind.REJECTED,
+    "InvalidBlobOrBlock": Kind.REJECTED,
+    "InvalidBlockList": Kind.REJECTED,
+    "BlobNotFound": Kind.MISSING,
+    "ResourceNotFound": Kind.MISSING,
+    "ContainerNotFound": Kind.STOP_CONFIG,
+    "ContainerBeingDeleted": Kind.STOP_CONFIG,
+    "ContainerDisabled": Kind.STOP_CONFIG,
+    "AccountIsDisabled": Kind.STOP_CONFIG,
+    "InvalidAuthenticationInfo": Kind.EXPIRED,  # an expired or malformed bearer token: renewed once, then given up
+    "AuthenticationFailed": Kind.EXPIRED,
+    "AuthorizationFailure": Kind.STOP_ACCESS,
+    "AuthorizationPermissionMismatch": Kind.STOP_ACCESS,
+    "AuthorizationProtocolMismatch": Kind.STOP_ACCESS,
+    "AuthorizationServiceMismatch": Kind.STOP_ACCESS,
+    "AuthorizationResourceTypeMismatch": Kind.STOP_ACCESS,
+    "InsufficientAccountPermissions": Kind.STOP_ACCESS,
+    "KeyBasedAuthenticationNotPermitted": Kind.STOP_ACCESS,
+    "PublicAccessNotPermitted": Kind.STOP_ACCESS,
+    "NoAuthenticationInformation": Kind.STOP_ACCESS,
+}
+
+_BY_STATUS: Final = {
+    401: Kind.EXPIRED,
+    403: Kind.DENIED,
+    404: Kind.MISSING,
+    408: Kind.TRANSIENT,
+    412: Kind.EXISTS,
+    429: Kind.THROTTLED,
+    503: Kind.THROTTLED,
+}
+
+
+def error_of(answer: Answer) -> StoreError:
+    """The classified error for an answer outside 2xx (azure-blob.md section 5.2)."""
+    text = bytes(answer.body[:4096]).decode("utf-8", "replace")
+    found = _CODE.search(text)
+    code = answer.headers.get("x-ms-error-code") or (found.group(1) if found else f"Http{answer.status}")
+    message = _MESSAGE.search(text)
+    detail = html.unescape(message.group(1)).partition("\n")[0].strip() if message else ""
+    return StoreError(
+        Side.DESTINATION,
+        classify(answer.status, code),
+        code,
+        detail,
+        status=answer.status,
+        retry_after=_seconds(answer.headers.get("retry-after")),
+    )
+
+
+def classify(status: int, code: str) -> Kind:
+    """The kind of an Azure error code; unknown codes go by their status."""
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status)
+    if kind is not None:
+        return kind
+    return Kind.TRANSIENT if status >= 500 else Kind.REJECTED
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isdigit() else None

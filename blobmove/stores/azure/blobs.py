@@ -1,0 +1,182 @@
+"""Writing and reading blobs over the thin data path, every write conditional, every body with its checksum."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from blobmove.core.digests import azure_crc64, bare, from_base64, to_base64
+from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.headers import BlobProperties
+from blobmove.stores.azure.account import API_VERSION, Authorizer
+from blobmove.stores.azure.answers import error_of
+from blobmove.stores.azure.blocklist import read_block_list
+from blobmove.stores.http import Answer, Body, HttpClient
+
+_SAFE: Final = "/-_.~"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Under which a write may happen: nothing there yet, or exactly the blob with this etag."""
+
+    if_match: str | None = None
+
+    def header(self) -> tuple[str, str]:
+        return ("if-match", f'"{self.if_match}"') if self.if_match else ("if-none-match", "*")
+
+
+ABSENT: Final = Condition()
+
+
+@dataclass(frozen=True, slots=True)
+class BlobFacts:
+    """What Azure says of a blob: size in bytes, the stored Content-MD5 (16 bytes, may be missing), its etag."""
+
+    size: int
+    md5: bytes | None
+    etag: str
+    content_type: str | None
+    blob_type: str = "BlockBlob"
+
+
+class AzureBlobs:
+    """The data path of one container. `requests` counts what went over the wire by operation."""
+
+    def __init__(self, http: HttpClient, account_url: str, container: str, authorizer: Authorizer) -> None:
+        self._http = http
+        self._base = f"{account_url}/{container}"
+        self._authorizer = authorizer
+        self.requests: Counter[str] = Counter()
+
+    async def put_blob(
+        self,
+        name: str,
+        body: Body,
+        *,
+        md5: bytes,
+        properties: BlobProperties,
+        condition: Condition = ABSENT,
+        tier: str | None = None,
+    ) -> str:
+        """Put Blob; Azure recomputes `md5` over what arrived, refuses on a difference, and stores it.
+
+        Returns the blob's etag. Raises StoreError: CORRUPT on Md5Mismatch, EXISTS when the condition fails.
+        """
+        headers = [
+            ("x-ms-blob-type", "BlockBlob"),
+            ("content-md5", to_base64(md5)),
+            condition.header(),
+            *_property_headers(properties, tier),
+        ]
+        answer = await self._send("PutBlob", "PUT", name, "", headers, body)
+        return bare(answer.headers.get("etag", ""))
+
+    async def put_block(self, name: str, block_id: str, body: Body, *, crc64: int) -> None:
+        """Put Block; Azure recomputes the CRC-64 over what arrived. Raises StoreError (CORRUPT on Crc64Mismatch)."""
+        query = f"comp=block&blockid={quote(to_base64(block_id.encode()), safe='')}"
+        await self._send("PutBlock", "PUT", name, query, [("x-ms-content-crc64", azure_crc64(crc64))], body)
+
+    async def put_block_list(
+        self,
+        name: str,
+        block_ids: Sequence[str],
+        *,
+        md5: bytes,
+        properties: BlobProperties,
+        condition: Condition = ABSENT,
+        tier: str | None = None,
+    ) -> str:
+        """Commit the blocks in this order and store `md5`, which Azure does NOT check here. Returns the etag."""
+        items = "".join(f"<Latest>{to_base64(block_id.encode())}</Latest>" for block_id in block_ids)
+        body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{items}</BlockList>'.encode()
+        stored = ("x-ms-blob-content-md5", to_base64(md5))
+        headers = [stored, condition.header(), *_property_headers(properties, tier)]
+        answer = await self._send("PutBlockList", "PUT", name, "comp=blocklist", headers, body)
+        return bare(answer.headers.get("etag", ""))
+
+    async def blocks(self, name: str, *, committed: bool) -> list[tuple[str, int]]:
+        """Ids (as sent by whoever staged them) and sizes of a blob's blocks; empty where there is no blob."""
+        kind = "committed" if committed else "uncommitted"
+        try:
+            answer = await self._send("GetBlockList", "GET", name, f"comp=blocklist&blocklisttype={kind}", [])
+        except StoreError as error:
+            if error.kind is Kind.MISSING:
+                return []
+            raise
+        return read_block_list(bytes(answer.body), committed=committed)
+
+    async def properties(self, name: str) -> BlobFacts | None:
+        """Size, MD5 and etag of a blob, or None where there is none."""
+        try:
+            answer = await self._send("GetBlobProperties", "HEAD", name, "", [])
+        except StoreError as error:
+            if error.kind is Kind.MISSING:
+                return None
+            raise
+        told = answer.headers
+        return BlobFacts(
+            int(told.get("content-length", "-1")), from_base64(told.get("content-md5")), bare(told.get("etag", "")),
+            told.get("content-type"), told.get("x-ms-blob-type", "BlockBlob"),
+        )
+
+    async def read(self, name: str, offset: int, length: int, *, etag: str | None = None) -> Body:
+        """Read `length` bytes at `offset`, of the blob with this etag where one is given."""
+        headers = [("x-ms-range", f"bytes={offset}-{offset + length - 1}")]
+        if etag:
+            headers.append(("if-match", f'"{etag}"'))
+        answer = await self._send("GetBlob", "GET", name, "", headers, expect_bytes=length)
+        if len(answer.body) != length:
+            raise StoreError(Side.DESTINATION, Kind.CORRUPT, "RangeNotHonoured", f"{len(answer.body)} bytes came")
+        return answer.body
+
+    async def list_page(self, marker: str, prefix: str = "") -> bytes:
+        """One page of List Blobs (up to 5,000 names with size and Content-MD5) as XML."""
+        query = f"restype=container&comp=list&maxresults=5000&marker={quote(marker, safe='')}"
+        if prefix:
+            query += f"&prefix={quote(prefix, safe='')}"
+        return bytes((await self._send("ListBlobs", "GET", None, query, [], expect_bytes=4 << 20)).body)
+
+    def renew(self) -> None:
+        """Forget the token or signature, so that the next request gets a fresh one."""
+        self._authorizer.renew()
+
+    async def _send(
+        self,
+        operation: str,
+        method: str,
+        name: str | None,
+        query: str,
+        headers: list[tuple[str, str]],
+        body: Body | None = None,
+        expect_bytes: int = 0,
+    ) -> Answer:
+        signature, allowed = await self._authorizer.allow()
+        url = self._base if name is None else f"{self._base}/{quote(name, safe=_SAFE)}"
+        joined = "&".join(part for part in (query, signature) if part)
+        headers += (("x-ms-version", API_VERSION), *allowed)
+        self.requests[operation] += 1
+        answer = await self._http.send(method, f"{url}?{joined}" if joined else url, headers, body,
+                                       expect_bytes=expect_bytes)
+        if answer.status >= 300:
+            raise error_of(answer)
+        return answer
+
+
+def _property_headers(properties: BlobProperties, tier: str | None) -> list[tuple[str, str]]:
+    named = (
+        ("x-ms-blob-content-type", properties.content_type),
+        ("x-ms-blob-content-encoding", properties.content_encoding),
+        ("x-ms-blob-content-language", properties.content_language),
+        ("x-ms-blob-content-disposition", properties.content_disposition),
+        ("x-ms-blob-cache-control", properties.cache_control),
+        ("x-ms-access-tier", tier),
+    )
+    headers = [(name, value) for name, value in named if value]
+    headers += [(f"x-ms-meta-{name}", value) for name, value in properties.metadata]
+    return headers
+
+

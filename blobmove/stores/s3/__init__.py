@@ -1,0 +1,1 @@
+"""The S3 door: reading objects, listing a bucket, finding credentials."""

@@ -1,0 +1,272 @@
+"""The control plane of S3 through aiobotocore: credentials, where the bucket lives, listings, report files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+from blobmove.core.digests import bare
+from blobmove.core.errors import AccessError, BlobmoveError, UsageError
+from blobmove.core.model import ObjectVersion
+from blobmove.stores.http import HttpClient
+from blobmove.stores.s3.objects import S3Objects
+from blobmove.stores.s3.presign import Credentials
+
+_MARKER: Final = "blobmove-endpoint-marker"
+_DENIED: Final = frozenset({
+    "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
+    "ExpiredTokenException", "RequestTimeTooSkewed", "AllAccessDisabled", "AccountProblem", "401",
+})
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """Where a bucket is asked for. None: the standard variables and files decide. `addressing`: auto|path|virtual."""
+
+    bucket: str
+    region: str | None = None
+    endpoint: str | None = None
+    addressing: str = "auto"
+    ca_file: str | None = None
+
+
+class S3Control:
+    """An open SDK client for one bucket. Use as an async context manager."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self.settings = settings
+        self.region = settings.region or ""
+        self._stack = AsyncExitStack()
+        self._session: Any = None
+        self._client: Any = None
+
+    async def __aenter__(self) -> Self:
+        from aiobotocore.session import get_session
+        from botocore.exceptions import BotoCoreError
+
+        await self._stack.__aenter__()
+        self._session = get_session()
+        try:
+            configured = self._session.get_config_variable("region")
+            self.region = self.settings.region or configured or "us-east-1"
+            self._client = await self._open(self.region)
+        except (BotoCoreError, ValueError) as error:
+            await self._stack.aclose()
+            raise UsageError("E400-AWS", "the AWS settings cannot be used", cause=str(error)) from None
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    async def _open(self, region: str) -> Any:  # noqa: ANN401 - the SDK's clients have no types
+        from aiobotocore.config import AioConfig
+
+        config = AioConfig(
+            signature_version="s3v4",
+            s3={"addressing_style": self._addressing()},
+            retries={"mode": "standard", "total_max_attempts": 4},
+            connect_timeout=10,
+            read_timeout=60,
+            response_checksum_validation="when_required",
+            max_pool_connections=32,
+        )
+        client = self._session.create_client(
+            "s3", region_name=region, endpoint_url=self.settings.endpoint, config=config,
+            verify=self.settings.ca_file or None,
+        )
+        return await self._stack.enter_async_context(client)
+
+    def _addressing(self) -> str:
+        # Without "virtual" the SDK uses the global host and new buckets answer with redirects (s3.md section 6.1).
+        style = self.settings.addressing
+        if style != "auto":
+            return style
+        endpoint = self.settings.endpoint or ""
+        local = re.match(r"https?://(\d+\.\d+\.\d+\.\d+|\[|localhost)", endpoint)
+        return "path" if local or "." in self.settings.bucket else "virtual"
+
+    async def locate(self) -> str:
+        """The bucket's region, after one HeadBucket. Raises UsageError or AccessError with a hint."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = await self._client.head_bucket(Bucket=self.settings.bucket)
+        except ClientError as error:
+            found = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if not found or found == self.region or status not in (301, 307, 400, 403):
+                raise self._explained(error) from None
+            self.region = found
+            self._client = await self._open(found)
+            return await self.locate()
+        except Exception as error:
+            raise self._explained(error) from None
+        region = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
+        if region and region != self.region and not self.settings.endpoint:
+            self.region = region
+            self._client = await self._open(region)
+        return self.region
+
+    async def credentials(self) -> Credentials:
+        """The credentials in force, renewed by the SDK when due. Raises AccessError when there are none."""
+        found = await self._session.get_credentials()
+        if found is None:
+            raise AccessError(
+                "E401-SOURCE", "no AWS credentials were found",
+                hint="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws sso login`",
+            )
+        try:
+            frozen = await found.get_frozen_credentials()
+        except Exception as error:  # every credential provider has errors of its own
+            raise AccessError("E401-SOURCE", "the AWS credentials could not be renewed", cause=str(error)) from None
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    async def objects(self, http: HttpClient) -> S3Objects:
+        """The data path of this bucket: botocore resolves host and path once, our signer does the rest."""
+        await self.credentials()
+        url: str = await self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.settings.bucket, "Key": _MARKER}
+        )
+        base = url.partition("?")[0].removesuffix(_MARKER)
+        return S3Objects(http, base, self.region, self.credentials, self._head_headers)
+
+    async def _head_headers(self, key: str, version_id: str | None) -> dict[str, str]:
+        extra = {"VersionId": version_id} if version_id else {}
+        try:
+            answer = await self._client.head_object(Bucket=self.settings.bucket, Key=key, **extra)
+        except Exception as error:
+            raise self._explained(error) from None
+        told: dict[str, str] = dict(answer["ResponseMetadata"]["HTTPHeaders"])
+        return {name.lower(): value for name, value in told.items()}
+
+    async def list_versions(self, prefix: str) -> AsyncIterator[list[ObjectVersion]]:
+        """Current objects under `prefix` in pages of 1,000, as ListObjectsV2 shows them."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.settings.bucket, Prefix=prefix)
+        try:
+            async for page in pages:
+                yield [_version(item) for item in page.get("Contents", [])]
+        except (ClientError, BotoCoreError) as error:
+            raise self._explained(error) from None
+
+    async def list_all_versions(self, prefix: str) -> AsyncIterator[list[ObjectVersion]]:
+        """All versions and delete markers under `prefix` in pages of 1,000, as ListObjectVersions shows them."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self.settings.bucket, Prefix=prefix
+        )
+        try:
+            async for page in pages:
+                found = [_version(item) for item in page.get("Versions", [])]
+                found += [_marker(item) for item in page.get("DeleteMarkers", [])]
+                yield found
+        except (ClientError, BotoCoreError) as error:
+            raise self._explained(error) from None
+
+    async def list_folders(self, prefix: str) -> list[str]:
+        """The prefixes one level below `prefix` (ReportFiles of the inventory door)."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.settings.bucket, Prefix=prefix, Delimiter="/"
+        )
+        try:
+            return [item["Prefix"] async for page in pages for item in page.get("CommonPrefixes", [])]
+        except (ClientError, BotoCoreError) as error:
+            raise self._explained(error) from None
+
+    async def fetch(self, key: str, path: Path) -> None:
+        """Download one object into `path`. Raises FileNotFoundError where it is missing."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = await self._client.get_object(Bucket=self.settings.bucket, Key=key)
+            async with answer["Body"] as body:
+                with path.open("wb") as out:
+                    async for chunk in body.iter_chunks(1 << 20):
+                        out.write(chunk)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404"):
+                raise FileNotFoundError(key) from None
+            raise self._explained(error) from None
+        except OSError:
+            raise  # a full disk is not S3's doing
+        except Exception as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: Exception) -> BlobmoveError:
+        return explain(error, self.settings)
+
+
+def _version(item: dict[str, Any]) -> ObjectVersion:
+    return ObjectVersion(
+        key=item["Key"],
+        size=item["Size"],
+        etag=bare(item["ETag"]),
+        version_id=item.get("VersionId"),
+        modified_ms=_milliseconds(item["LastModified"]),
+        storage_class=item.get("StorageClass") or "STANDARD",
+        is_latest=item.get("IsLatest", True),
+        checksum_algorithm=next(iter(item.get("ChecksumAlgorithm") or []), None),
+    )
+
+
+def _marker(item: dict[str, Any]) -> ObjectVersion:
+    return ObjectVersion(
+        key=item["Key"], version_id=item.get("VersionId"), modified_ms=_milliseconds(item["LastModified"]),
+        is_latest=item.get("IsLatest", True), is_delete_marker=True,
+    )
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def explain(error: Exception, settings: S3Settings) -> BlobmoveError:
+    """One SDK error in the operator's words."""
+    from botocore.exceptions import (
+        ClientError,
+        ConnectionError,
+        EndpointConnectionError,
+        HTTPClientError,
+        NoCredentialsError,
+        PartialCredentialsError,
+    )
+
+    bucket = settings.bucket
+    if isinstance(error, BlobmoveError):
+        return error
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return AccessError("E401-SOURCE", "no AWS credentials were found", cause=str(error),
+                           hint="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    if isinstance(error, EndpointConnectionError | ConnectionError | HTTPClientError):
+        where = settings.endpoint or "Amazon S3"
+        return UsageError("E000-SOURCE", f"{where} cannot be reached", cause=_first_line(error),
+                          hint="check the network, AWS_ENDPOINT_URL_S3 and AWS_REGION")
+    if isinstance(error, ClientError):
+        return _client_error(dict(error.response.get("Error", {})), bucket)
+    return UsageError("E400-SOURCE", f"s3://{bucket} cannot be used", cause=_first_line(error))
+
+
+def _client_error(told: dict[str, Any], bucket: str) -> BlobmoveError:
+    code, message = str(told.get("Code", "")), str(told.get("Message", ""))
+    cause = f"{code}: {message}"
+    if code in ("404", "NoSuchBucket"):
+        return UsageError("E404-BUCKET", f"there is no bucket `{bucket}`", cause=cause,
+                          hint="check the name in --source; `aws s3 ls` shows the buckets you own")
+    if code in _DENIED:
+        return AccessError("E403-SOURCE", f"S3 refused access to `{bucket}`", cause=cause,
+                           hint="needed: s3:ListBucket on the bucket and s3:GetObject on its objects "
+                                "(docs/how-to/give-least-privileges.md)")
+    return UsageError("E400-SOURCE", f"s3://{bucket} cannot be used", cause=cause)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:300] if str(error) else type(error).__name__

@@ -1,0 +1,135 @@
+"""Reading objects: presigned GET and HEAD over the thin data path, pinned to the version the plan saw."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import anyio
+
+from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.stores.http import Answer, HttpClient
+from blobmove.stores.s3.answers import error_of
+from blobmove.stores.s3.presign import Credentials, Presigner, encode_key
+
+EPOCH_SECONDS: Final = 60.0
+"""How long a signer is used before the credentials are asked for again; they renew themselves when due."""
+
+CredentialSource = Callable[[], Awaitable[Credentials]]
+HeaderFallback = Callable[[str, str | None], Awaitable[dict[str, str]]]
+
+
+class S3Objects:
+    """The data path of one bucket.
+
+    `base` is scheme and host plus the path in front of the key, as botocore resolves them (virtual host or path
+    style, custom endpoints). `requests` counts what went over the wire by operation.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        base: str,
+        region: str,
+        credentials: CredentialSource,
+        header_fallback: HeaderFallback,
+    ) -> None:
+        scheme, _, rest = base.partition("://")
+        host, slash, path = rest.partition("/")
+        self._http = http
+        self._origin = f"{scheme}://{host}"
+        self._path = slash + path if path else "/"
+        self._host = host
+        self._region = region
+        self._credentials = credentials
+        self._header_fallback = header_fallback
+        self._signer: Presigner | None = None
+        self._signed_with: Credentials | None = None
+        self._renew_at = 0.0
+        self._renewal = anyio.Lock()
+        self.requests: Counter[str] = Counter()
+
+    async def get(
+        self,
+        key: str,
+        *,
+        etag: str | None,
+        version_id: str | None = None,
+        byte_range: tuple[int, int] | None = None,
+        checksums: bool = False,
+        expect_bytes: int = 0,
+    ) -> Answer:
+        """GET an object, or `byte_range` (offset, length) of it, if it still has this `etag`.
+
+        With `checksums` S3 is asked for its stored checksum of the whole object. Raises StoreError; a range that
+        comes back with another length is CORRUPT, never a shorter block.
+        """
+        headers = [("if-match", f'"{etag}"')] if etag else []
+        if byte_range is not None:
+            offset, length = byte_range
+            headers.append(("range", f"bytes={offset}-{offset + length - 1}"))
+            expect_bytes = length
+        answer = await self._send("GET", key, _extra(version_id, checksums), headers, expect_bytes)
+        if byte_range is not None and (answer.status != 206 or len(answer.body) != byte_range[1]):
+            raise StoreError(Side.SOURCE, Kind.CORRUPT, "RangeNotHonoured", f"{len(answer.body)} bytes came")
+        return await self._complete(answer, key, version_id)
+
+    async def head(
+        self, key: str, *, etag: str | None, version_id: str | None = None, part: int | None = None
+    ) -> Answer:
+        """HEAD an object, or one part of it: then Content-Length is the part's, `x-amz-mp-parts-count` their number.
+
+        Without `part` S3 is also asked for its stored checksums. Raises StoreError.
+        """
+        extra = _extra(version_id, part is None)
+        if part is not None:
+            extra.append(("partNumber", str(part)))
+        headers = [("if-match", f'"{etag}"')] if etag and part is None else []
+        answer = await self._send("HEAD", key, extra, headers, 0)
+        return answer if part is not None else await self._complete(answer, key, version_id)
+
+    async def renew(self) -> None:
+        """Forget the signer, so that the next request asks for fresh credentials."""
+        self._renew_at = 0.0
+
+    async def _send(
+        self, method: str, key: str, extra: list[tuple[str, str]], headers: list[tuple[str, str]], expect: int
+    ) -> Answer:
+        path = self._path + encode_key(key)
+        signer = self._signer
+        if signer is None or time.monotonic() >= self._renew_at:
+            signer = await self._renewed()
+        url = f"{self._origin}{path}?{signer.query(method, path, extra)}"
+        self.requests["GetObject" if method == "GET" else "HeadObject"] += 1
+        answer = await self._http.send(method, url, headers, expect_bytes=expect)
+        if answer.status not in (200, 206):
+            raise error_of(answer)
+        return answer
+
+    async def _renewed(self) -> Presigner:
+        async with self._renewal:
+            if self._signer is None or time.monotonic() >= self._renew_at:
+                fresh = await self._credentials()
+                if fresh != self._signed_with or self._signer is None:
+                    self._signer = Presigner(fresh, self._region, self._host)
+                    self._signed_with = fresh
+                self._renew_at = time.monotonic() + EPOCH_SECONDS
+            return self._signer
+
+    async def _complete(self, answer: Answer, key: str, version_id: str | None) -> Answer:
+        """Headers with raw UTF-8 are asked for again through the SDK, which can read them. Rare."""
+        if not answer.unreadable:
+            return answer
+        self.requests["HeadObject"] += 1
+        told = await self._header_fallback(key, version_id)
+        headers = {**answer.headers, **{name: told[name] for name in answer.unreadable if name in told}}
+        return Answer(answer.status, headers, answer.body)
+
+
+def _extra(version_id: str | None, checksums: bool) -> list[tuple[str, str]]:
+    extra = [("versionId", version_id)] if version_id is not None else []
+    if checksums:
+        extra.append(("x-amz-checksum-mode", "ENABLED"))
+    return extra

@@ -1,0 +1,1 @@
+"""The faces: the same events and results as text, progress, JSON lines and files."""

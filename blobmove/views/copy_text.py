@@ -1,0 +1,149 @@
+"""The end of a copy and where things stand, for people: outcomes that add up to the plan, and the next command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from blobmove.core.model import PROVEN_STATES, UNWELL_STATES, State
+from blobmove.core.units import format_bytes, format_count, format_duration, format_percent, format_rate
+from blobmove.views.layout import PLAIN, Paint, columns, listed, plural, printable, rule
+
+if TYPE_CHECKING:
+    from blobmove.core.results import CopySummary, Failure, StatusResult, Totals
+
+_MEANING: Final = {
+    State.COPIED: "every one proven by checksum",
+    State.PRESENT: "were there already, proven identical",
+    State.SKIPPED: "left out by the plan",
+    State.REFUSED: "Azure cannot hold the name",
+    State.CHANGED: "the source has moved on; the next plan adopts it",
+    State.GONE: "deleted at the source since the plan",
+    State.CONFLICT: "the destination holds something else",
+    State.FAILED: "see blobmove status --failed",
+    State.PENDING: "still to do",
+}
+
+
+def work(totals: Totals) -> tuple[int, int, int, int]:
+    """Objects done and in all, bytes done and in all, without what the plan left out or refused."""
+    aside = (State.SKIPPED, State.REFUSED)
+    objects = sum(number for state, number in totals.objects.items() if state not in aside)
+    size = sum(number for state, number in totals.bytes.items() if state not in aside)
+    return (objects - totals.objects.get(State.PENDING, 0), objects,
+            size - totals.bytes.get(State.PENDING, 0), size)
+
+
+def share(totals: Totals) -> str:
+    """`61.5 %` by bytes, or by objects where there are no bytes."""
+    done, objects, done_bytes, size = work(totals)
+    if done >= objects:
+        return "100.0 %"
+    return format_percent(done_bytes, size) if size and done_bytes < size else format_percent(done, objects)
+
+
+def summary_text(summary: CopySummary, *, paint: Paint = PLAIN) -> str:
+    """What `copy` prints at its end; the last line is the command to type next."""
+    unwell = sum(summary.totals.objects.get(state, 0) for state in UNWELL_STATES)
+    lines = [_headline(summary, paint), "", *outcome_lines(summary.totals), "", *_facts(summary)]
+    if unwell:
+        verb = "is" if unwell == 1 else "are"
+        lines += ["", paint(f"{plural(unwell, 'object')} {verb} not well: blobmove status --failed", "bad")]
+    if summary.stopped:
+        lines += ["", "Nothing is half-done."]
+    if summary.next:
+        lines += ["", paint(f"Next: {summary.next}", "hint")]
+    return "\n".join(lines)
+
+
+def _headline(summary: CopySummary, paint: Paint) -> str:
+    took = format_duration(summary.seconds)
+    if summary.stopped:
+        return paint(f"Stopped after {took}: {summary.stopped}.", "warn")
+    objects = summary.totals.objects
+    proven = sum(objects.get(state, 0) for state in PROVEN_STATES)
+    size = sum(summary.totals.bytes.get(state, 0) for state in PROVEN_STATES)
+    left = objects.get(State.PENDING, 0)
+    text = f"{plural(proven, 'object')}, {format_bytes(size)}, on Azure and proven; this run took {took}"
+    return text + (f"; {format_count(left)} still to do." if left else ".")
+
+
+def outcome_lines(totals: Totals) -> list[str]:
+    """One line a state that occurs (what is to do last), a rule, and the plan they add up to."""
+    rows = [
+        (str(state), format_count(number), format_bytes(totals.bytes.get(state, 0)), _MEANING[state])
+        for state in _MEANING if (number := totals.objects.get(state, 0))
+    ]
+    rows.append(("planned", format_count(totals.planned), format_bytes(totals.planned_bytes), ""))
+    lines = columns(rows, "<>><")
+    lines.insert(-1, rule(line[:len(lines[-1])] for line in lines))
+    return lines
+
+
+def _facts(summary: CopySummary) -> list[str]:
+    rows = []
+    if summary.proofs:
+        rows.append(("proven by", listed(summary.proofs)))
+    if summary.reasons:
+        rows.append(("reasons", listed(summary.reasons, " × ")))
+    if summary.notes:
+        rows.append(("notes", listed(summary.notes, " × ")))
+    moved = f"read {format_bytes(summary.bytes_read)}, wrote {format_bytes(summary.bytes_written)}"
+    if summary.seconds > 0 and summary.bytes_written:
+        moved += f" ({format_rate(summary.bytes_written / summary.seconds)})"
+    if summary.retries:
+        moved += f", {plural(summary.retries, 'retry', 'retries')}"
+    rows.append(("this run", moved))
+    if summary.requests_s3:
+        rows.append(("S3", listed(summary.requests_s3)))
+    if summary.requests_azure:
+        rows.append(("Azure", listed(summary.requests_azure)))
+    return columns(rows, "<<")
+
+
+def question_text(summary: CopySummary, checkpoint: str) -> str:
+    """What is about to be approved."""
+    done, objects, done_bytes, size = work(summary.totals)
+    return (f"Plan {summary.plan} · {printable(summary.source)} → {summary.destination} · {checkpoint}\n"
+            f"{plural(objects - done, 'object')}, {format_bytes(size - done_bytes)} to copy. "
+            "A copy can be stopped and resumed at any time.")
+
+
+def dry_run_text(summary: CopySummary, *, paint: Paint = PLAIN) -> str:
+    """What `copy --dry-run` prints."""
+    done, objects, done_bytes, size = work(summary.totals)
+    left = f"{plural(objects - done, 'object')}, {format_bytes(size - done_bytes)}"
+    text = f"Would copy {left}. Nothing has been changed."
+    return "\n".join([text, "", *outcome_lines(summary.totals), "", paint("Next: blobmove copy --resume", "hint")])
+
+
+def status_text(status: StatusResult, *, paint: Paint = PLAIN) -> str:
+    """What `status` prints, with the failures where they were asked for."""
+    summary = status.summary
+    head = f"Plan {summary.plan} · planned {status.planned_at}"
+    if status.running:
+        head += f" · {status.running} running" + (f" (pid {status.pid})" if status.pid is not None else "")
+    lines = [head, f"{printable(summary.source)} → {summary.destination}", "", *outcome_lines(summary.totals), ""]
+    lines.append("    " + " · ".join(_pace(status)))
+    if status.last_verify:
+        lines.append(f"    last verify: {status.last_verify}")
+    if summary.reasons:
+        lines.append(f"    reasons: {listed(summary.reasons, ' × ')}")
+    if status.failures:
+        lines += ["", "Not well", *_failures(status.failures)]
+    lines += ["", paint("Next: " + ("(running)" if status.running else summary.next or "nothing left to do"), "hint")]
+    return "\n".join(lines)
+
+
+def _pace(status: StatusResult) -> list[str]:
+    parts = [f"{share(status.summary.totals)} done"]
+    if status.running and status.rate is not None:
+        parts.append(format_rate(status.rate))
+    if status.running and status.eta_seconds is not None:
+        parts.append(f"{format_duration(status.eta_seconds)} left")
+    return parts
+
+
+def _failures(failures: tuple[Failure, ...]) -> list[str]:
+    rows = [(failure.state, printable(failure.key, 60), failure.reason, f"{failure.attempts} ×", failure.detail)
+            for failure in failures]
+    return columns(rows, "<<<><")

@@ -1,0 +1,200 @@
+"""The plan's page for people: what is there, what will move, what will not and why, how long, how much."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Final
+
+from blobmove.core.units import format_bytes, format_count, format_duration, format_percent, format_rate
+from blobmove.views.layout import PLAIN, Paint, bar, columns, listed, plural, printable
+
+if TYPE_CHECKING:
+    from blobmove.core.results import Forecast, InventoryFacts, PlanResult, RailsCheck
+
+REASONS: Final = {
+    "delete-marker": "delete markers",
+    "old-version": "older versions (--versions all moves them)",
+    "archived": "in Glacier or Deep Archive (restore them, then `blobmove copy --retry-failed`)",
+    "folder-placeholder": "folder placeholders",
+    "excluded": "excluded by --exclude",
+    "not-referenced": "not named by a Rails row (--only-referenced)",
+    "name-empty": "refused: the name is empty",
+    "name-too-long": "refused: the name is longer than 1,024 characters",
+    "name-too-many-segments": "refused: the name has more than 254 segments",
+    "name-control-character": "refused: the name holds a control character",
+    "name-not-a-character": "refused: the name holds a code point that is no character",
+    "name-backslash": "refused: the name holds a backslash, which Azure turns into a slash",
+    "name-dot-segment": "refused: the name holds a segment `.` or `..`, which Azure resolves",
+    "name-trailing-dot": "refused: a segment of the name ends with a dot, which Azure cuts off",
+}
+PROOFS: Final = {
+    "etag-md5": "have an MD5 ETag, which Azure checks while the bytes arrive",
+    "crc64nvme": "carry a CRC-64 of the whole object",
+    "crc32c": "carry a CRC-32C of the whole object",
+    "crc32": "carry a CRC-32 of the whole object",
+    "sha256": "carry a SHA-256 of the whole object",
+    "sha1": "carry a SHA-1 of the whole object",
+    "multipart-etag": "are multipart: their ETag is computed again from the parts",
+    "composite": "carry a checksum of each part",
+    "rails-md5": "are proven by the MD5 in their Rails row",
+    "read-back": "have no checksum to trust: they are read back from Azure",
+}
+DOLLARS: Final = {
+    "s3_requests": "S3 requests",
+    "s3_retrieval": "S3 retrieval",
+    "egress": "egress from AWS",
+    "azure_writes": "Azure writes",
+    "total": "total",
+    "azure_storage_per_month": "then, a month on Azure",
+}
+
+
+def plan_text(result: PlanResult, *, target_hours: float | None = None, paint: Paint = PLAIN) -> str:
+    """The whole page; the last line is the command to type next. `target_hours`: the time the copy should take."""
+    sections = [
+        _head(result),
+        _objects(result, paint),
+        _sizes(result),
+        _kinds(result),
+        _rails(result.rails) if result.rails is not None else [],
+        _forecast(result.forecast, result, target_hours),
+        _samples(result),
+        _end(result, paint),
+    ]
+    return "\n\n".join("\n".join(section) for section in sections if section)
+
+
+def _head(result: PlanResult) -> list[str]:
+    return [
+        f"From    {printable(result.source, 200)}",
+        f"To      {result.destination}",
+        f"List    {_origin(result.inventory)}",
+    ]
+
+
+def _origin(facts: InventoryFacts) -> str:
+    rows = plural(facts.rows, "row")
+    if facts.format == "list":
+        return f"a listing of the bucket, {rows}"
+    if facts.format == "keys":
+        return f"a file of keys, {rows}"
+    created = f" of {facts.created}" if facts.created else ""
+    return f"the {facts.format} inventory{created}, {rows} in {plural(facts.files, 'file')}"
+
+
+def _objects(result: PlanResult, paint: Paint) -> list[str]:
+    """A sum that adds up: from the rows of the list, or from the plan where older plans contribute, too."""
+    facts = result.inventory
+    whole = facts.rows == result.listed + facts.outside + facts.twice
+    rows = [("", facts.rows, "listed")] if whole else [("", result.listed, "in the plan")]
+    if whole:
+        rows += [("−", facts.outside, "outside the prefix"), ("−", facts.twice, "listed twice")]
+    for reasons in (result.skipped, result.refused):
+        rows += [("−", number, REASONS.get(reason, reason)) for reason, number in sorted(reasons.items())]
+    shown = [(sign, number, text) for sign, number, text in rows if number or not sign]
+    cells = [(sign, format_count(number), text) for sign, number, text in shown]
+    total = ("=", format_count(result.to_copy), f"to copy, {format_bytes(result.to_copy_bytes)}")
+    lines = columns([*cells, total], "<><", indent="  ")
+    width = 2 + 2 + 1 + max(len(cell[1]) for cell in [*cells, total])
+    lines.insert(-1, "  " + "─" * (width - 2))
+    lines[-1] = paint(lines[-1], "strong")
+    if result.settled:
+        lines.append(f"    of these, {format_count(result.settled)} have been copied already")
+    if result.unknown_sizes:
+        unknown = format_count(result.unknown_sizes)
+        lines.append(f"    the size of {unknown} is not known; the bytes are a lower bound")
+    return ["Objects", *lines]
+
+
+def _sizes(result: PlanResult) -> list[str]:
+    if not any(size.objects for size in result.sizes):
+        return []
+    objects = sum(size.objects for size in result.sizes)
+    total = sum(size.bytes for size in result.sizes)
+    rows = [("size", "objects", "", "bytes", "", "")]
+    below: int | None = None
+    for size in result.sizes:
+        rows.append((_span(below, size.up_to), format_count(size.objects), format_percent(size.objects, objects),
+                     format_bytes(size.bytes), format_percent(size.bytes, total),
+                     bar(size.bytes / total if total else 0)))
+        below = size.up_to
+    return columns(rows, "<>>>><")
+
+
+def _span(below: int | None, up_to: int | None) -> str:
+    if up_to is None:
+        return "all" if below is None else f"over {format_bytes(below)}"
+    return f"up to {format_bytes(up_to)}" if below is None else f"{format_bytes(below)} – {format_bytes(up_to)}"
+
+
+def _kinds(result: PlanResult) -> list[str]:
+    lines = []
+    if result.proofs:
+        ranked = sorted(result.proofs.items(), key=lambda item: (-item[1], item[0]))
+        lines = ["Checksums", *columns([(format_count(n), PROOFS.get(name, name)) for name, n in ranked if n], "><")]
+    if result.storage_classes:
+        lines.append(f"    storage classes: {listed(result.storage_classes)}")
+    return lines
+
+
+def _rails(rails: RailsCheck) -> list[str]:
+    rows = [
+        (rails.rows, f"rows of active_storage_blobs ({listed(rails.by_service)})"),
+        (rails.matched, "have their file in the plan"),
+        (rails.missing_attached, "are attached, and their file is not in the bucket: broken today, and after"),
+        (rails.missing_unattached, "are attached to nothing and have no file: abandoned uploads"),
+        (rails.size_differs, "have a file of another size than the row says"),
+        (rails.checksum_differs, "have a file of another MD5 than the row says"),
+        (rails.objects_without_row, "objects that no row names (--only-referenced leaves them)"),
+    ]
+    shown = [(format_count(number), text) for place, (number, text) in enumerate(rows) if number or place < 2]
+    return ["Rails and the bucket", *columns(shown, "><")]
+
+
+def _forecast(forecast: Forecast, result: PlanResult, target_hours: float | None) -> list[str]:
+    low, high = forecast.seconds
+    rows = [("time", f"{format_duration(low)} – {format_duration(high)}")]
+    dollars = forecast.dollars
+    order = [item for item in DOLLARS if item in dollars] + [item for item in dollars if item not in DOLLARS]
+    rows += [(DOLLARS.get(item, item), f"${dollars[item]:,.2f}") for item in order]
+    lines = ["Forecast (list prices; --prices FILE replaces them)", *columns(rows, "<>")]
+    if forecast.requests:
+        lines.append(f"    requests: {listed(forecast.requests)}")
+    if target_hours:
+        seconds = target_hours * 3600
+        rate = format_rate(result.to_copy_bytes / seconds)
+        lines.append(f"    to be done in {format_duration(seconds)}: {rate} and "
+                     f"{result.to_copy / seconds:,.1f} objects a second are needed")
+    return lines
+
+
+def _samples(result: PlanResult) -> list[str]:
+    if not result.samples:
+        return []
+    container = result.destination.rsplit("/", 1)[-1]
+    rows = [(printable(key, 48), "?" if size is None else format_bytes(size), f"→ {container}/{printable(key, 48)}")
+            for key, size in result.samples]
+    return ["For example", *columns(rows, "<><")]
+
+
+def _end(result: PlanResult, paint: Paint) -> list[str]:
+    lines = []
+    if result.change is not None:
+        lines.append(f"Plan {result.change.previous} → {result.plan}: {format_count(result.change.new)} new, "
+                     f"{format_count(result.change.changed)} changed.")
+    skipped, refused = sum(result.skipped.values()), sum(result.refused.values())
+    lines += [
+        f"Plan {result.plan}: {format_count(result.to_copy)} to copy, {format_count(skipped)} left out, "
+        f"{format_count(refused)} refused.",
+        f"Saved to {result.checkpoint}. Nothing has been copied." if not result.settled
+        else f"Saved to {result.checkpoint}.",
+        "",
+        paint(f"Next: {_next(result)}", "hint"),
+    ]
+    return lines
+
+
+def _next(result: PlanResult) -> str:
+    where = "" if result.checkpoint in ("blobmove.db", "./blobmove.db") else (
+        f" --checkpoint {shlex.quote(result.checkpoint)}")
+    return f"blobmove {'copy --resume' if result.to_copy > result.settled else 'verify'}{where}"

@@ -1,0 +1,1 @@
+"""Tests of the inventory door: real reports in a temporary folder."""
