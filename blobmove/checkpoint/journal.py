@@ -185,7 +185,7 @@ class FlipJournal:
 
 _NOT_YET_UNDONE = (
     "WHERE f.run = ? AND f.flipped = 1 AND NOT EXISTS ("
-    " SELECT 1 FROM flip_run back JOIN flip_row done ON done.run = back.id"
+    " SELECT 1 FROM flip_run back CROSS JOIN flip_row done ON done.run = back.id"  # CROSS: few runs first, then a key
     " WHERE back.undo_of = f.run AND done.id = f.id AND done.flipped = 1)"
 )
 _RUNS = (

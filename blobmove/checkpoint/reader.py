@@ -53,17 +53,17 @@ class CheckpointReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._db: sqlite3.Connection = connect(path, write=False)
+        self.db: sqlite3.Connection = connect(path, write=False)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._db.close()
+        self.db.close()
 
     def setup(self) -> Setup:
         """The migration this file belongs to. Raises UsageError before the first complete plan."""
-        found = read_setup(self._db)
+        found = read_setup(self.db)
         if found is None:
             raise UsageError("E404-PLAN", f"{self.path} holds no complete plan", hint="run `blobmove plan`")
         return found
@@ -74,7 +74,7 @@ class CheckpointReader:
 
     def _transfers(self, where: str, after: int, limit: int) -> list[Transfer]:
         with explained(self.path):
-            rows = self._db.execute(
+            rows = self.db.execute(
                 f"SELECT {TRANSFER_COLUMNS} FROM object o LEFT JOIN rails_blob r ON r.slot = o.id"
                 f" WHERE {where} AND o.id > ? ORDER BY o.id LIMIT ?", (after, limit),
             ).fetchall()
@@ -84,7 +84,7 @@ class CheckpointReader:
         """The next page of copied blobs; only those that run `not_verified_by` has not looked at, if given."""
         extra = "" if not_verified_by is None else f" AND abs(coalesce(verified, 0)) <> {int(not_verified_by)}"
         with explained(self.path):
-            rows = self._db.execute(
+            rows = self.db.execute(
                 "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
                 f" WHERE state IN ({_PROVEN}) AND id > ?{extra} ORDER BY id LIMIT ?", (after, limit),
             ).fetchall()
@@ -96,7 +96,7 @@ class CheckpointReader:
         for part in _parts(names):
             marks = ",".join("?" * len(part))
             ids = [slot(name) for name in part]
-            rows = self._db.execute(
+            rows = self.db.execute(
                 "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
                 f" WHERE state IN ({_PROVEN}) AND (id IN ({marks}) OR blob_name IN ({marks}))", (*ids, *part),
             ).fetchall()
@@ -107,7 +107,7 @@ class CheckpointReader:
         """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip."""
         found: dict[str, ProvenBlob] = {}
         for part in _parts(keys):
-            rows = self._db.execute(
+            rows = self.db.execute(
                 "SELECT key, size, md5, state, coalesce(blob_name, key), verified"
                 f" FROM object WHERE id IN ({','.join('?' * len(part))})",
                 [slot(key) for key in part],
@@ -119,34 +119,34 @@ class CheckpointReader:
 
     def last_verify_passed(self) -> bool:
         """Whether a verification ended well after the last copy that changed anything."""
-        (copied,) = self._db.execute(
+        (copied,) = self.db.execute(
             "SELECT coalesce(max(id), 0) FROM run WHERE command = 'copy'"
             " AND coalesce(json_extract(summary, '$.settled'), 1) > 0"
         ).fetchone()
-        (verified,) = self._db.execute(
+        (verified,) = self.db.execute(
             "SELECT coalesce(max(id), 0) FROM run WHERE command = 'verify'"
         ).fetchone()
-        row = self._db.execute("SELECT exit_code FROM run WHERE id = ?", (verified,)).fetchone()
+        row = self.db.execute("SELECT exit_code FROM run WHERE id = ?", (verified,)).fetchone()
         return row is not None and row[0] == 0 and verified > copied
 
     def totals(self) -> Totals:
         """Objects and bytes by state."""
         objects, sizes = dict.fromkeys(State, 0), dict.fromkeys(State, 0)
         with explained(self.path):
-            for name, count, size in self._db.execute("SELECT name, objects, bytes FROM tally WHERE kind = 'state'"):
+            for name, count, size in self.db.execute("SELECT name, objects, bytes FROM tally WHERE kind = 'state'"):
                 objects[State(name)], sizes[State(name)] = count, size
         return Totals(objects, sizes)
 
     def tally(self, kind: str) -> dict[str, int]:
         """Objects by `reason`, `proof` or `note`."""
-        rows = self._db.execute(
+        rows = self.db.execute(
             "SELECT name, objects FROM tally WHERE kind = ? AND objects > 0 ORDER BY objects DESC, name", (kind,)
         ).fetchall()
         return dict(rows)
 
     def unwell(self, limit: int) -> tuple[Failure, ...]:
         """Objects that are refused, changed, gone, in conflict or failed."""
-        rows = self._db.execute(
+        rows = self.db.execute(
             "SELECT key, state, coalesce(reason, ''), coalesce(detail, ''), attempts FROM object"
             " WHERE state NOT IN ('pending', 'copied', 'present', 'skipped') ORDER BY state, id LIMIT ?", (limit,),
         ).fetchall()
@@ -154,7 +154,7 @@ class CheckpointReader:
 
     def records(self, batch: int = 2000) -> Iterator[list[Row]]:
         """Every planned object in batches, as rows of the report (columns in the order of RECORD_FIELDS)."""
-        cursor = self._db.execute(
+        cursor = self.db.execute(
             f"SELECT {_REPORT} FROM object o LEFT JOIN rails_blob r ON r.slot = o.id ORDER BY o.id"
         )
         while rows := cursor.fetchmany(batch):
@@ -162,7 +162,7 @@ class CheckpointReader:
 
     def last_run(self, command: str) -> RunRow | None:
         """The newest invocation of a command."""
-        row = self._db.execute(
+        row = self.db.execute(
             "SELECT id, command, started_at, finished_at, pid, exit_code, summary FROM run"
             " WHERE command = ? ORDER BY id DESC LIMIT 1", (command,),
         ).fetchone()

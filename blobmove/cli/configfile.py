@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +39,8 @@ def adopt_file(ctx: click.Context, _param: click.Parameter, value: Path | None) 
     ctx.meta[META_FILE] = path
     settings = read_file(path, known_keys())
     wanted = keys_of(ctx.command)
-    ctx.default_map = {str(wanted[key].name): value for key, value in settings(ctx.info_name or "") if key in wanted}
+    ctx.default_map = {str(wanted[key].name): value for key, value in settings.of(ctx.info_name or "").items()
+                       if key in wanted}
 
 
 def keys_of(command: click.Command) -> dict[str, click.Option]:
@@ -61,14 +62,15 @@ def known_keys() -> dict[str, dict[str, click.Option]]:
 
 
 class FileSettings:
-    """The checked content of a settings file; called with a command's name it yields (key, value) for it."""
+    """The checked content of a settings file: values for all commands, and values for one."""
 
     def __init__(self, everywhere: dict[str, Any], by_command: dict[str, dict[str, Any]]) -> None:
         self._everywhere = everywhere
         self._by_command = by_command
 
-    def __call__(self, command: str) -> Iterator[tuple[str, Any]]:
-        yield from (self._everywhere | self._by_command.get(command, {})).items()
+    def of(self, command: str) -> dict[str, Any]:
+        """The values for one command: those of its own section win."""
+        return self._everywhere | self._by_command.get(command, {})
 
 
 def read_file(path: Path, known: Known) -> FileSettings:

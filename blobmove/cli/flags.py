@@ -43,7 +43,7 @@ def chosen(flag: str, *more: str, among: type[Enum], **attributes: Any) -> Decor
 class Shared:
     """The flags every command has: where to look, how to talk, whether to ask.
 
-    `verbose` counts -v; `color` is None for "as the terminal likes"; `no_input` fails instead of asking.
+    `verbose` counts -v; `no_input` fails instead of asking.
     """
 
     checkpoint: Path
@@ -98,4 +98,5 @@ def assemble(kind: type[S], given: Mapping[str, Any]) -> S:
 
     tests/cli/test_flags.py proves that each field of each settings class has an option of a fitting type.
     """
-    return kind(**{field.name: given[field.name] for field in fields(kind) if field.name in given})  # type: ignore[arg-type]
+    values = {field.name: given[field.name] for field in fields(kind) if field.name in given}  # type: ignore[arg-type]
+    return kind(**values)

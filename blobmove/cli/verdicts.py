@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 DONE: Final = 0
 UNWELL: Final = 1
 LIMIT: Final = 6
-INTERRUPTED: Final = 130
+ENDED_BY: Final = {"interrupted": 130, "terminated": 143}
 
 
 def of_flip(result: FlipResult) -> int:
-    """130 after an interruption, 1 where rows were refused, else 6 where a limit or the stop file left some.
+    """130 or 143 after a signal, 1 where rows were refused, else 6 where a limit or the stop file left some.
 
     A dry run answers what the real one would.
     """
-    if result.stopped == "interrupted":
-        return INTERRUPTED
+    if result.stopped in ENDED_BY:
+        return ENDED_BY[result.stopped]
     if result.refused and any(result.refused.values()):
         return UNWELL
     return LIMIT if result.remaining or result.stopped else DONE

@@ -6,10 +6,12 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
 
+from blobmove.checkpoint.journal import FlipRun
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.values import Setup
 from blobmove.checkpoint.writer import CheckpointWriter
@@ -18,9 +20,10 @@ from blobmove.core.errors import Side
 from blobmove.core.events import Listener
 from blobmove.core.headers import MetadataNames
 from blobmove.core.pacing import Aimd
-from blobmove.core.results import CopySummary, StatusResult, VerifyResult
+from blobmove.core.results import CopySummary, FlipResult, PlanResult, StatusResult, VerifyResult
 from blobmove.core.settings import (
     CopySettings,
+    FlipSettings,
     IfExists,
     PlanSettings,
     ReportSettings,
@@ -135,7 +138,7 @@ def _rate_now(bandwidth: Timetable | None) -> Callable[[], int | None]:
     return now
 
 
-def run_plan(settings: PlanSettings, listener: Listener) -> Any:  # noqa: ANN401 - PlanResult; loaded late
+def run_plan(settings: PlanSettings, listener: Listener) -> PlanResult:
     """`plan`: see cli.planning."""
     from blobmove.cli.planning import plan
 
@@ -143,7 +146,7 @@ def run_plan(settings: PlanSettings, listener: Listener) -> Any:  # noqa: ANN401
 
 
 def run_copy(settings: CopySettings, listener: Listener) -> tuple[CopySummary, int]:
-    """`copy`: the summary and the exit code. Raises BlobmoveError after the Finished event when the run had to stop."""
+    """`copy`: the summary and the exit code. Raises BlobmoveError after Finished when the run had to stop."""
     from blobmove.operations.copy import Copy, require_resume
 
     async def body() -> tuple[CopySummary, int]:
@@ -198,3 +201,17 @@ def write_report(settings: ReportSettings) -> int:
         return write_objects(settings.objects, records(reader))
 
 
+
+
+def run_flip(settings: FlipSettings, listener: Listener) -> FlipResult:
+    """`flip-service`: see cli.flipping."""
+    from blobmove.cli.flipping import flip
+
+    return flip(settings, listener)
+
+
+def list_flip_runs(checkpoint: Path) -> list[FlipRun]:
+    """`flip-service --runs`."""
+    from blobmove.cli.flipping import runs
+
+    return runs(checkpoint)

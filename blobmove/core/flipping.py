@@ -67,14 +67,25 @@ class Trouble(Enum):
     LOST = auto()  # the connection or its server's role changed: connect again, look who answers
 
 
-class DatabaseTrouble(Exception):
-    """One answer of the database that passes with time; `code` is the server's, `detail` is without secrets."""
+class DatabaseTrouble(UsageError):
+    """One answer of the database that passes with time: E503-DATABASE (busy), E000-DATABASE (lost).
 
-    def __init__(self, trouble: Trouble, code: str, detail: str) -> None:
-        super().__init__(f"{code}: {detail}")
+    Those who are patient try again; where nobody is, it reaches the operator as it stands. `server_code` is the
+    server's own code, `detail` text without secrets.
+    """
+
+    def __init__(self, trouble: Trouble, server_code: str, detail: str) -> None:
+        code, message = _TROUBLES[trouble]
+        super().__init__(code, message, cause=f"{server_code} {detail}".strip(), hint="run the same command again")
         self.trouble = trouble
-        self.code = code
+        self.server_code = server_code
         self.detail = detail
+
+
+_TROUBLES: Final = {
+    Trouble.BUSY: ("E503-DATABASE", "rows of the database stay locked by others"),
+    Trouble.LOST: ("E000-DATABASE", "the connection to the database was lost"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What an operator asked for, as typed values: one frozen dataclass a command.
 
 The porch builds them from flags, variables and `blobmove.toml`; the operations read them. No secret is among them:
-credentials are found by the doors (design section 3, law 9).
+credentials are found by the doors.
 """
 
 from __future__ import annotations

@@ -68,7 +68,6 @@ def _copy_and_kill(terminal: Terminal, route: Route) -> None:
         process.wait()
     if process.returncode != -signal.SIGKILL:
         raise JourneyError(f"the copy was not killed in the middle: it ended by itself with {process.returncode}")
-    terminal.narrator.say()
     terminal.narrator.command(("kill", "-9", str(process.pid)))
     blobs = route.count_blobs()
     outcomes = _outcomes(terminal)

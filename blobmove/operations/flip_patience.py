@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from blobmove.core.errors import HeldError, RefusedError, UsageError
+from blobmove.core.errors import HeldError, RefusedError
 from blobmove.core.events import Throttled
 from blobmove.core.flipping import DatabaseTrouble, Trouble, backoff
 
@@ -35,8 +35,8 @@ class Patience:
         return facts
 
     def ask(self, question: Callable[[], T], tries: int = TRIES) -> T:
-        """The answer. Raises the last DatabaseTrouble of kind BUSY when the tries are used up; after a loss that
-        lasts UsageError E000-DATABASE, RefusedError E412-SERVER when another server answers or it became read-only.
+        """The answer. Raises the last DatabaseTrouble when the tries are used up or a stop is asked for, RefusedError
+        E412-SERVER when another server answers after a loss, HeldError when another run took the lock meanwhile.
         """
         attempt = 0
         while True:
@@ -50,7 +50,7 @@ class Patience:
                     raise
                 self._lost |= isinstance(fault, DatabaseTrouble) and fault.trouble is Trouble.LOST
                 if attempt >= tries or self._doors.stop():
-                    raise self._final(fault) from None
+                    raise
                 self._pause(fault, attempt)
 
     def _connect_again(self) -> None:
@@ -71,15 +71,6 @@ class Patience:
 
     def _pause(self, fault: DatabaseTrouble | HeldError, attempt: int) -> None:
         wait = backoff(attempt, self._doors.draw())
-        self._doors.listener(Throttled("database", fault.code, wait, 1))
+        code = fault.server_code if isinstance(fault, DatabaseTrouble) else fault.code
+        self._doors.listener(Throttled("database", code, wait, 1))
         self._doors.sleep(wait)
-
-    def _final(self, fault: DatabaseTrouble | HeldError) -> Exception:
-        if isinstance(fault, HeldError) or fault.trouble is Trouble.BUSY:
-            return fault
-        return UsageError(
-            "E000-DATABASE",
-            f"the connection to {self._doors.table.describe()} was lost and did not come back",
-            cause=f"{fault.code}: {fault.detail}",
-            hint="run the same command again: it first settles the batch that was at hand",
-        )

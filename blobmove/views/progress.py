@@ -64,7 +64,7 @@ class Progress:
         self._stream, self._style, self._paint = stream, style, paint
         self._talkative, self._quiet, self._clock = talkative, quiet, clock
         self._command = "copy"
-        self._last: Picture | None = None
+        self._wanted = False
         self._due = next_line_at(0)
         self._kinds: Counter[tuple[str, str]] = Counter()
         self._block: Block | None = None
@@ -100,7 +100,9 @@ class Progress:
             self._say(f"Plan {event.plan} · {printable(event.source)} → {event.destination} · {event.checkpoint}")
 
     def _show(self, picture: Picture) -> None:
-        self._last = picture
+        if self._wanted:
+            self._wanted = False
+            self._log(picture)
         if self._style is Style.BAR:
             if self._block is None:
                 self._block = Block(self._stream)
@@ -142,8 +144,8 @@ class Progress:
         self._kinds.clear()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self._last is not None:
-            self._log(self._last)
+        """Only remembers the wish: writing here could fall into the middle of another write."""
+        self._wanted = True
 
     def __enter__(self) -> Progress:
         if hasattr(signal, "SIGUSR1") and threading.current_thread() is threading.main_thread():
@@ -181,8 +183,9 @@ class Block:
         # Not as tqdm's postfix: that would begin with a comma.
         self._bar.bar_format = _BAR + " " + picture.right.replace("{", "{{").replace("}", "}}")
         indent = " " * (len(picture.command) + 3)
+        width = (self._bar.format_dict["ncols"] or 100) - 1  # a line that wraps would never be wiped
         for line, text in zip(self._texts, picture.below, strict=True):
-            line.set_description_str(redact(indent + text), refresh=False)
+            line.set_description_str(redact(indent + text)[:width], refresh=False)
         for line in (self._bar, *self._texts):
             line.refresh()
 

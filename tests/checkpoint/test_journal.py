@@ -109,3 +109,16 @@ def test_a_row_cannot_be_journaled_twice_in_a_run_and_the_attempt_leaves_nothing
         journal.write_batch(run, 2, AT, [(2, "amazon"), (1, "mirror")])
     assert journal.runs()[0].rows == 1
     assert len(journal.unsettled()) == 1
+
+
+def test_the_way_back_of_a_million_rows_is_found_by_key(connection: sqlite3.Connection, journal: FlipJournal) -> None:
+    asked: list[str] = []
+    connection.set_trace_callback(asked.append)
+    journal.count_to_undo(1)
+    journal.rows_to_undo(1, 5)
+    connection.set_trace_callback(None)
+    assert len(asked) == 2
+    for query in asked:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert any("SEARCH done USING PRIMARY KEY (run=? AND id=?)" in step for step in plan)
+        assert not any(step.startswith(("SCAN f", "SCAN done")) for step in plan)

@@ -31,7 +31,10 @@ FRESH = Totals({State.PENDING: 10, State.REFUSED: 1}, {State.PENDING: 1000, Stat
 
 @dataclass
 class FakeWiring:
-    """Stands for blobmove.cli.wiring. `error` is raised instead of answering, `late_error` at the end of a copy; `totals` are those of the status."""
+    """Stands for blobmove.cli.wiring. `totals` are those of the status.
+
+    `error` is raised instead of answering, `late_error` at the end of a copy.
+    """
 
     asked: list[object] = field(default_factory=list)
     error: BaseException | None = None

@@ -164,9 +164,15 @@ def test_a_bug_with_json_is_told_as_json_too(wiring: FakeWiring, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["code"] == "E500-BUG"
 
 
-def test_a_closed_pipe_ends_without_a_word() -> None:
+def test_a_pipe_that_broke_elsewhere_is_not_taken_for_ours(wiring: FakeWiring) -> None:
+    wiring.error = BrokenPipeError(32, "Broken pipe")
+    assert main(["verify"]) == 70
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_ends_without_a_word(unbuffered: str) -> None:
     with subprocess.Popen([sys.executable, "-m", "blobmove", "--help"], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE) as process:
+                          stderr=subprocess.PIPE, env={"PYTHONUNBUFFERED": unbuffered}) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

@@ -118,8 +118,10 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(text: str, capsys: pyt
 
 
 @pytest.mark.parametrize(("text", "why"), [
-    ("resume = ", "cannot be read as TOML"), ('resume = "yes"', "neither true nor false"), ("yes = true", "is an answer"),
-    ('[plan]\nexclude = [1]', "wrong kind"), ("max_memory = [1]", "wrong kind"), ('[destination]\ncontainer = "c"', "needs both"),
+    ("resume = ", "cannot be read as TOML"), ('resume = "yes"', "neither true nor false"),
+    ("yes = true", "is an answer"),
+    ('[plan]\nexclude = [1]', "wrong kind"), ("max_memory = [1]", "wrong kind"),
+    ('[destination]\ncontainer = "c"', "needs both"),
 ])
 def test_a_file_that_makes_no_sense_is_explained(text: str, why: str, capsys: pytest.CaptureFixture[str]) -> None:
     write(text)
@@ -127,7 +129,9 @@ def test_a_file_that_makes_no_sense_is_explained(text: str, why: str, capsys: py
     assert why in capsys.readouterr().err
 
 
-def test_a_bad_value_says_where_it_came_from(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_value_says_where_it_came_from(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("BLOBMOVE_MAX_MEMORY", "lots")
     assert main(["copy", "--resume"]) == 2
     assert "caused by: the value comes from BLOBMOVE_MAX_MEMORY" in capsys.readouterr().err

@@ -27,7 +27,8 @@ def test_every_proposal_is_a_valid_container(bucket: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "why"), [
-    ("ab", "2 characters"), ("a" * 64, "64 characters"), ("Upper", "capital"), ("a--b", "two hyphens"), ("-ab", "begins or ends"),
+    ("ab", "2 characters"), ("a" * 64, "64 characters"), ("Upper", "capital"), ("a--b", "two hyphens"),
+    ("-ab", "begins or ends"),
     ("ab-", "begins or ends"), ("a_b", "only a-z"), ("a.b", "only a-z"), ("größe", "only a-z"), ("$logs", "only a-z"),
 ])
 def test_a_name_azure_refuses_is_explained(name: str, why: str) -> None:

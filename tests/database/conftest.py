@@ -55,7 +55,7 @@ def make_operator(server: DatabaseServer, tmp_path: Path) -> Iterator[MakeOperat
     """Operators, each in front of an application of its own with tables as asked for."""
     made: list[Operator] = []
 
-    def make(**how: Any) -> Operator:
+    def make(**how: Any) -> Operator:  # noqa: ANN401
         folder = tmp_path / f"application{len(made)}"
         folder.mkdir()
         made.append(Operator(new_application(server, folder, **how)))

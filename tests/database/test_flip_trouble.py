@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from blobmove.core.errors import BlobmoveError, HeldError, RefusedError, UsageError
 from blobmove.core.events import Note, Throttled
-from blobmove.core.flipping import DatabaseTrouble, Trouble
+from blobmove.core.flipping import DatabaseTrouble, ServerFacts, Trouble
 from blobmove.stores.rails.database import RailsDatabase
 from tests.database.application import Application, Operator
 
@@ -28,7 +28,7 @@ def around(
     def wrap(database: RailsDatabase) -> RailsDatabase:
         method, calls = getattr(database, name), [0]
 
-        def meddled(*values: Any, **named: Any) -> Any:
+        def meddled(*values: Any, **named: Any) -> Any:  # noqa: ANN401
             calls[0] += 1
             if before is not None:
                 before(calls[0])
@@ -141,7 +141,7 @@ def test_after_a_lost_connection_another_server_is_not_written_to(operator: Oper
     def wrap(database: RailsDatabase) -> RailsDatabase:
         facts, answers = database.facts, [0]
 
-        def other_after_the_first() -> Any:
+        def other_after_the_first() -> ServerFacts:
             answers[0] += 1
             return facts() if answers[0] == 1 else replace(facts(), identity="the standby")
 
@@ -234,8 +234,9 @@ class TestOnServers:
             application.execute("SET SESSION innodb_lock_wait_timeout = 1")
         born: list[int] = []
 
-        def insert(_connection: object) -> None:
-            if not born and "azure" in self.names_in(_connection):
+        def insert(connection: Connection) -> None:
+            seen = connection.exec_driver_sql("SELECT service_name FROM active_storage_blobs")
+            if not born and "azure" in seen.scalars():
                 born.append(100)
                 application.add(100, "born meanwhile")
 
@@ -246,10 +247,6 @@ class TestOnServers:
         result = operator.flips(wrap=wrap, limit=8)
         assert born == [100]
         assert (result.flipped, result.remaining) == (8, 1)
-
-    def names_in(self, connection: Any) -> set[str]:
-        """What the transaction that is about to commit sees."""
-        return set(connection.exec_driver_sql("SELECT service_name FROM active_storage_blobs").scalars())
 
     def test_a_row_that_stays_locked_is_left_out_and_the_others_are_flipped(self, operator: Operator) -> None:
         application = operator.application
@@ -300,10 +297,10 @@ class TestOnServers:
     def test_a_read_only_server_is_recognised(self, operator: Operator) -> None:
         application = operator.application
         operator.book.enter(*application.add_many([1]))
-        name = application.execute("SELECT current_database()" if application.server.kind == "postgresql" else "SELECT 1")
-        on = f"ALTER DATABASE {name[0][0]} SET default_transaction_read_only = on"
-        if application.server.kind != "postgresql":
-            on = "SET GLOBAL read_only = 1"
+        on = "SET GLOBAL read_only = 1"
+        if application.server.kind == "postgresql":
+            ((name,),) = application.execute("SELECT current_database()")
+            on = f"ALTER DATABASE {name} SET default_transaction_read_only = on"
         try:
             application.execute(on)
             with pytest.raises(RefusedError) as raised:

@@ -41,7 +41,8 @@ def test_a_face_that_breaks_is_dropped_and_the_others_are_told_once() -> None:
     fan.add(heard.append)
     fan(SAMPLE)
     fan(SAMPLE)
-    assert heard == [SAMPLE, Note("Broken cannot be written any more (Broken pipe); the work goes on without it"), SAMPLE]
+    note = Note("Broken cannot be written any more (Broken pipe); the work goes on without it")
+    assert heard == [SAMPLE, note, SAMPLE]
 
 
 def test_the_log_has_one_json_line_an_event_with_its_time(tmp_path: Path) -> None:

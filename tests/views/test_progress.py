@@ -120,12 +120,14 @@ def test_keys_cannot_write_control_sequences_and_signatures_are_masked() -> None
     assert "abcdef" not in stream.getvalue()
 
 
-def test_sigusr1_prints_one_line_and_the_former_handler_comes_back() -> None:
+def test_sigusr1_prints_the_next_sample_once_and_the_former_handler_comes_back() -> None:
     stream, former = io.StringIO(), signal.getsignal(signal.SIGUSR1)
     with progress(stream, Style.NONE) as shown:
         shown(SAMPLE)
         assert stream.getvalue() == ""
         os.kill(os.getpid(), signal.SIGUSR1)
+        shown(SAMPLE)
+        shown(SAMPLE)
         assert stream.getvalue() == f"2026-11-22T14:02:40Z {LINE}\n"
     assert signal.getsignal(signal.SIGUSR1) == former
 

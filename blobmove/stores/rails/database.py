@@ -49,7 +49,7 @@ class RailsDatabase:
         self._engine = build_engine(url)
         self._server = server_of(url)
         self._connection: Connection | None = None
-        self._blobs = blobs_table(String())
+        self._blobs = blobs_table(String(), url.dialect)
         self._attachments: bool | None = None
         self._wants_lock = False
 
@@ -63,10 +63,6 @@ class RailsDatabase:
         try:
             self._connect()
             self._look_at_table()
-        except DatabaseTrouble as trouble:
-            self.close()
-            cause = f"{trouble.code} {trouble.detail}"
-            raise UsageError("E000-DATABASE", f"{self.describe()} does not answer", cause=cause) from None
         except BaseException:
             self.close()
             raise
@@ -98,6 +94,8 @@ class RailsDatabase:
         self._drop()
         try:
             self._connect()
+        except DatabaseTrouble:
+            raise
         except UsageError as error:
             if error.code != "E000-DATABASE":
                 raise
@@ -238,7 +236,7 @@ class RailsDatabase:
                 cause="there every row uses the one service of config.active_storage.service: nothing can be flipped",
                 hint="copy and verify, then change config.active_storage.service; or upgrade to Rails 6.1 first",
             )
-        self._blobs = blobs_table(columns["id"])
+        self._blobs = blobs_table(columns["id"], self.url.dialect)
         with self._transaction() as connection:
             connection.execute(self._rows(attached=False).limit(1)).all()
 

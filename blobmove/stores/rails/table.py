@@ -14,12 +14,12 @@ ATTACHMENTS: Final = "active_storage_attachments"
 COLUMNS: Final = ("id", "key", "service_name", "byte_size", "checksum", "content_type")
 
 
-def blobs_table(found_id_type: types.TypeEngine[Any]) -> Table:
+def blobs_table(found_id_type: types.TypeEngine[Any], dialect: str) -> Table:
     """The columns we read, the same in every Rails from 6.1 to 8.1; `id` as the database declares it."""
     return Table(
         BLOBS,
         MetaData(),
-        Column("id", _id_type(found_id_type), primary_key=True),
+        Column("id", _id_type(found_id_type, dialect), primary_key=True),
         Column("key", String()),
         Column("service_name", String()),
         Column("byte_size", BigInteger()),
@@ -58,7 +58,8 @@ def text_of(value: Any) -> str:  # noqa: ANN401
     return "" if value is None else str(value)
 
 
-def _id_type(found: types.TypeEngine[Any]) -> types.TypeEngine[Any]:
+def _id_type(found: types.TypeEngine[Any], dialect: str) -> types.TypeEngine[Any]:
     if isinstance(found, types.Integer):
         return BigInteger()
-    return Uuid(as_uuid=False) if isinstance(found, Uuid) else String()
+    # Elsewhere Uuid() would send 32 digits without hyphens, and text is what those databases hold.
+    return Uuid(as_uuid=False) if dialect == "postgresql" and isinstance(found, Uuid) else String()

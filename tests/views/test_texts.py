@@ -7,17 +7,11 @@ from dataclasses import replace
 
 from blobmove.core.model import State
 from blobmove.core.results import Totals
-from blobmove.views.console import (
-    dry_run_text,
-    flip_text,
-    plan_text,
-    question_text,
-    status_text,
-    summary_text,
-    verify_text,
-)
-from blobmove.views.flip_text import runs_text
-from blobmove.views.layout import Paint
+from blobmove.views.copy_text import dry_run_text, question_text, status_text, summary_text
+from blobmove.views.flip_text import flip_text, runs_text
+from blobmove.views.layout import Paint, bar, printable
+from blobmove.views.plan_text import plan_text
+from blobmove.views.verify_text import verify_text
 from tests.views.examples import CHANGED_PLAN, FLIP, PLAN, RUNS, STATUS, SUMMARY, VERIFY
 
 
@@ -122,6 +116,15 @@ def test_colour_changes_nothing_but_colour() -> None:
     for painted, plain in pairs:
         assert "\x1b[" in painted
         assert re.sub(r"\x1b\[\d+m", "", painted) == plain
+
+
+def test_what_a_key_holds_cannot_move_the_cursor_and_a_long_key_keeps_both_ends() -> None:
+    assert printable("a\x1b[2J\n\u202eb\ud800") == r"a\x1b[2J\n\u202eb\ud800"
+    assert printable("a" * 50 + "b" * 51, limit=11) == "aaaaa…bbbbb"
+
+
+def test_a_bar_shows_every_share_above_nothing() -> None:
+    assert (bar(0), bar(0.0001), bar(0.5, 4), bar(1, 4)) == ("", "▏", "██", "████")
 
 
 PLAN_PAGE = """\
