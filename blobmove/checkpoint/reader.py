@@ -61,6 +61,10 @@ class CheckpointReader:
     def __exit__(self, *exc: object) -> None:
         self.db.close()
 
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        with explained(self.path):
+            return self.db.execute(sql, values).fetchall()
+
     def setup(self) -> Setup:
         """The migration this file belongs to. Raises UsageError before the first complete plan."""
         found = read_setup(self.db)
@@ -73,21 +77,19 @@ class CheckpointReader:
         return self._transfers("o.state = 'pending'", after, limit)
 
     def _transfers(self, where: str, after: int, limit: int) -> list[Transfer]:
-        with explained(self.path):
-            rows = self.db.execute(
-                f"SELECT {TRANSFER_COLUMNS} FROM object o LEFT JOIN rails_blob r ON r.slot = o.id"
-                f" WHERE {where} AND o.id > ? ORDER BY o.id LIMIT ?", (after, limit),
-            ).fetchall()
+        rows = self._rows(
+            f"SELECT {TRANSFER_COLUMNS} FROM object o LEFT JOIN rails_blob r ON r.slot = o.id"
+            f" WHERE {where} AND o.id > ? ORDER BY o.id LIMIT ?", (after, limit),
+        )
         return [transfer_out(row) for row in rows]
 
     def proven_page(self, after: int, limit: int, not_verified_by: int | None = None) -> list[ProvenCopy]:
         """The next page of copied blobs; only those that run `not_verified_by` has not looked at, if given."""
         extra = "" if not_verified_by is None else f" AND abs(coalesce(verified, 0)) <> {int(not_verified_by)}"
-        with explained(self.path):
-            rows = self.db.execute(
-                "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
-                f" WHERE state IN ({_PROVEN}) AND id > ?{extra} ORDER BY id LIMIT ?", (after, limit),
-            ).fetchall()
+        rows = self._rows(
+            "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
+            f" WHERE state IN ({_PROVEN}) AND id > ?{extra} ORDER BY id LIMIT ?", (after, limit),
+        )
         return [ProvenCopy(*row) for row in rows]
 
     def proven_by_name(self, names: Sequence[str]) -> dict[str, ProvenCopy]:
@@ -96,10 +98,10 @@ class CheckpointReader:
         for part in _parts(names):
             marks = ",".join("?" * len(part))
             ids = [slot(name) for name in part]
-            rows = self.db.execute(
+            rows = self._rows(
                 "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
                 f" WHERE state IN ({_PROVEN}) AND (id IN ({marks}) OR blob_name IN ({marks}))", (*ids, *part),
-            ).fetchall()
+            )
             found.update((row[1], ProvenCopy(*row)) for row in rows)
         return {name: found[name] for name in names if name in found}
 
@@ -107,49 +109,49 @@ class CheckpointReader:
         """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip."""
         found: dict[str, ProvenBlob] = {}
         for part in _parts(keys):
-            rows = self.db.execute(
+            rows = self._rows(
                 "SELECT key, size, md5, state, coalesce(blob_name, key), verified"
                 f" FROM object WHERE id IN ({','.join('?' * len(part))})",
                 [slot(key) for key in part],
-            ).fetchall()
+            )
             for key, size, md5, state, name, verified in rows:
                 found[key] = ProvenBlob(key=key, size=size, md5=md5, state=State(state), blob_name=name,
                                         verified=None if verified is None else verified > 0)
         return {key: found[key] for key in keys if key in found}
 
     def last_verify_passed(self) -> bool:
-        """Whether a verification ended well after the last copy that changed anything."""
-        (copied,) = self.db.execute(
-            "SELECT coalesce(max(id), 0) FROM run WHERE command = 'copy'"
-            " AND coalesce(json_extract(summary, '$.settled'), 1) > 0"
-        ).fetchone()
-        (verified,) = self.db.execute(
-            "SELECT coalesce(max(id), 0) FROM run WHERE command = 'verify'"
-        ).fetchone()
-        row = self.db.execute("SELECT exit_code FROM run WHERE id = ?", (verified,)).fetchone()
-        return row is not None and row[0] == 0 and verified > copied
+        """Whether a verification of everything (no sample) ended well after the last copy that changed anything."""
+        ((copied, verified),) = self._rows(
+            "SELECT coalesce(max(id) FILTER (WHERE command = 'copy'"
+            " AND coalesce(json_extract(summary, '$.settled'), 1) > 0), 0),"
+            " coalesce(max(id) FILTER (WHERE command = 'verify'), 0) FROM run"
+        )
+        row = self._rows(
+            "SELECT 1 FROM run WHERE id = ? AND exit_code = 0"
+            " AND coalesce(json_extract(summary, '$.sample'), 100) >= 100", (verified,),
+        )
+        return bool(row) and verified > copied
 
     def totals(self) -> Totals:
         """Objects and bytes by state."""
         objects, sizes = dict.fromkeys(State, 0), dict.fromkeys(State, 0)
-        with explained(self.path):
-            for name, count, size in self.db.execute("SELECT name, objects, bytes FROM tally WHERE kind = 'state'"):
-                objects[State(name)], sizes[State(name)] = count, size
+        for name, count, size in self._rows("SELECT name, objects, bytes FROM tally WHERE kind = 'state'"):
+            objects[State(name)], sizes[State(name)] = count, size
         return Totals(objects, sizes)
 
     def tally(self, kind: str) -> dict[str, int]:
         """Objects by `reason`, `proof` or `note`."""
-        rows = self.db.execute(
+        rows = self._rows(
             "SELECT name, objects FROM tally WHERE kind = ? AND objects > 0 ORDER BY objects DESC, name", (kind,)
-        ).fetchall()
+        )
         return dict(rows)
 
     def unwell(self, limit: int) -> tuple[Failure, ...]:
         """Objects that are refused, changed, gone, in conflict or failed."""
-        rows = self.db.execute(
+        rows = self._rows(
             "SELECT key, state, coalesce(reason, ''), coalesce(detail, ''), attempts FROM object"
             " WHERE state NOT IN ('pending', 'copied', 'present', 'skipped') ORDER BY state, id LIMIT ?", (limit,),
-        ).fetchall()
+        )
         return tuple(Failure(*row) for row in rows)
 
     def records(self, batch: int = 2000) -> Iterator[list[Row]]:
@@ -162,12 +164,13 @@ class CheckpointReader:
 
     def last_run(self, command: str) -> RunRow | None:
         """The newest invocation of a command."""
-        row = self.db.execute(
+        rows = self._rows(
             "SELECT id, command, started_at, finished_at, pid, exit_code, summary FROM run"
             " WHERE command = ? ORDER BY id DESC LIMIT 1", (command,),
-        ).fetchone()
-        if row is None:
+        )
+        if not rows:
             return None
+        row = rows[0]
         return RunRow(row[0], row[1], row[2], row[3], row[4], row[5], json.loads(row[6] or "{}"))
 
     def plan_started(self) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, aclosing
-from dataclasses import dataclass
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, aclosing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,13 @@ def _remove(path: Path) -> None:
 
 async def _plan(settings: PlanSettings, listener: Listener, writer: CheckpointWriter) -> PlanResult:
     ends = find_ends(settings, read_setup(writer.db))
+    settings = as_before(settings, ends.remembered)
+    selection = _selection(settings, ends)
     async with AsyncExitStack() as stack:
         s3 = await stack.enter_async_context(S3Control(s3_settings(ends.source.bucket, _addressing(settings, ends))))
         region = await s3.locate()
         await _check_container(ends.destination, settings.create_container, listener)
-        workdir = Path(stack.enter_context(_workdir(settings.checkpoint)))
-        selection = _selection(settings, ends)
+        workdir = stack.enter_context(_workdir(settings.checkpoint))
         objects = await _objects(settings, ends, s3, stack, (selection, workdir, listener))
         with ExitStack() as database:
             rails = _rails(settings, database)
@@ -83,9 +84,19 @@ async def _plan(settings: PlanSettings, listener: Listener, writer: CheckpointWr
     return result
 
 
-def _workdir(checkpoint: Path) -> tempfile.TemporaryDirectory[str]:
-    """One data file of the report at a time lies here: beside the checkpoint, where there is room for it."""
-    return tempfile.TemporaryDirectory(prefix=".blobmove-", dir=checkpoint.resolve().parent)
+@contextmanager
+def _workdir(checkpoint: Path) -> Iterator[Path]:
+    """One data file of the report at a time lies here: beside the checkpoint, where there is room for it.
+
+    The name is fixed, so that what a killed plan left is found and removed; the checkpoint is held meanwhile.
+    """
+    folder = checkpoint.resolve().with_name(f".{checkpoint.name}-report")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def find_ends(settings: PlanSettings, known: Setup | None) -> Ends:
@@ -105,6 +116,22 @@ def find_ends(settings: PlanSettings, known: Setup | None) -> Ends:
     return Ends(source, destination, known.settings)
 
 
+def as_before(settings: PlanSettings, remembered: Mapping[str, Any]) -> PlanSettings:
+    """A plan that names no list repeats the plan before: its list, and whatever of its choice is not given anew."""
+    if not remembered or settings.inventory or settings.listing or settings.keys:
+        return settings
+    keys = remembered.get("keys")
+    return replace(
+        settings,
+        inventory=remembered.get("inventory"), listing=bool(remembered.get("list")), keys=Path(keys) if keys else None,
+        prefix=settings.prefix or str(remembered.get("prefix", "")),
+        exclude=settings.exclude or tuple(remembered.get("exclude", ())),
+        all_versions=settings.all_versions or bool(remembered.get("all_versions")),
+        only_referenced=settings.only_referenced or bool(remembered.get("only_referenced")),
+        service=settings.service or tuple(remembered.get("service", ())),
+    )
+
+
 def _addressing(settings: PlanSettings, ends: Ends) -> dict[str, Any]:
     if settings.s3_addressing is not Addressing.AUTO:
         return {**ends.remembered, "addressing": settings.s3_addressing.value}
@@ -120,10 +147,8 @@ def _selection(settings: PlanSettings, ends: Ends) -> Selection:
 
 def _remember(settings: PlanSettings, ends: Ends, selection: Selection, region: str) -> dict[str, Any]:
     """What later commands and the next plan need to know. No secrets: endpoints and names only."""
-    chosen = settings.inventory or settings.listing or settings.keys
     keys = str(settings.keys) if settings.keys else None
-    asked = {"inventory": settings.inventory, "list": settings.listing, "keys": keys}
-    listing = asked if chosen else {name: ends.remembered.get(name) for name in asked}
+    listing = {"inventory": settings.inventory, "list": settings.listing, "keys": keys}
     return {
         **listing, "region": region, "addressing": _addressing(settings, ends).get("addressing", "auto"),
         "prefix": selection.prefix, "exclude": list(selection.excludes), "all_versions": selection.all_versions,
@@ -148,21 +173,17 @@ Surroundings = tuple[Selection, Path, Listener]
 async def _objects(
     settings: PlanSettings, ends: Ends, s3: S3Control, stack: AsyncExitStack, around: Surroundings
 ) -> ObjectList:
-    """The list of objects that was asked for, or the one of the plan before."""
+    """The list of objects that was asked for."""
     selection, workdir, listener = around
-    inventory, listing, keys = settings.inventory, settings.listing, settings.keys
-    if not (inventory or listing or keys):
-        inventory, listing = ends.remembered.get("inventory"), bool(ends.remembered.get("list"))
-        keys = Path(ends.remembered["keys"]) if ends.remembered.get("keys") else None
-    if inventory:
-        return await _inventory(inventory, ends, stack, workdir, listener)
-    if listing:
+    if settings.inventory:
+        return await _inventory(settings.inventory, ends, stack, workdir, listener)
+    if settings.listing:
         listener(Note(f"Listing {ends.source}"))
         list_pages = s3.list_all_versions if selection.all_versions else s3.list_versions
         pages = list_pages(selection.prefix)
         return ObjectList(await _closing(stack, pages), "list", None, 0)
-    if keys:
-        file = None if str(keys) == "-" else keys
+    if settings.keys:
+        file = None if str(settings.keys) == "-" else settings.keys
         return ObjectList(await _closing(stack, in_thread(key_batches(file, ends.source.bucket))), "keys", None, 1)
     raise UsageError("E400-USAGE", "a plan needs one of --inventory, --list and --keys")
 
@@ -199,6 +220,10 @@ async def _closing(
 def _rails(settings: PlanSettings, stack: ExitStack) -> Any:  # noqa: ANN401 - an iterator of batches, or None
     url = database_url(settings.database_url_file)
     if url is None:
+        if settings.only_referenced or settings.service:
+            flag = "--only-referenced" if settings.only_referenced else "--service"
+            raise UsageError("E400-DATABASE-URL", f"{flag} needs the Rails database, and none is named",
+                             hint="set DATABASE_URL as Rails does, or name a file with --database-url-file")
         return None
     from blobmove.stores.rails.database import RailsDatabase
 

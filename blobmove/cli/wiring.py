@@ -43,7 +43,7 @@ from blobmove.stores.s3.control import S3Control, S3Settings
 T = TypeVar("T")
 
 AUTO_START = 16
-AUTO_MOST = 64
+AUTO_MOST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def run_verify(settings: VerifySettings, listener: Listener) -> tuple[VerifyResu
             setup = reader.setup()
             options = MoveOptions(32 * MIB, 8 * MIB, IfExists.COMPARE, None, MetadataNames.RENAME)
             async with opened(setup, listener, options, concurrency=None, max_memory=512 * MIB) as doors:
-                prefix = str(setup.settings.get("prefix", ""))
+                prefix = parse_source(setup.source).prefix  # not the last plan's: earlier ones may have been wider
                 return await Verify(settings, reader, writer, doors.bench, listener, doors.stop, prefix).run()
 
     return in_loop(body)

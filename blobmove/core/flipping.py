@@ -34,8 +34,7 @@ _LEFT_BEHIND: Final = {
 class ProvenBlob:
     """What the checkpoint knows of one key of the plan, whatever its state.
 
-    `size` in bytes, digests raw; `verified` is True or False as `verify` found it, None where it has not looked;
-    `reason` is the code behind a state that is not well.
+    `size` in bytes, digests raw; `verified` is True or False as `verify` found it, None where it has not looked.
     """
 
     key: str
@@ -45,7 +44,6 @@ class ProvenBlob:
     blob_name: str
     sha256: bytes | None = None
     verified: bool | None = None
-    reason: str = ""
 
 
 class Ledger(Protocol):

@@ -54,7 +54,7 @@ def make_ready(doors: FlipDoors, facts: ServerFacts, patience: Patience, approva
     if problem is not None:
         raise problem
     patience.ask(doors.table.check_grants)
-    patience.ask(doors.table.lock)
+    patience.ask(doors.table.lock)  # also: a killed run's session, and any UPDATE it had under way, is over by now
     for batch in doors.journal.unsettled():
         require_same_server(doors, batch.server, facts.identity, approval)
         _reconcile(doors, patience, batch)

@@ -83,7 +83,8 @@ class Verify:
         code = self._exit_code()
         tally = self.tally
         self.writer.end_run(code, {"identical": tally.identical, "different": tally.different,
-                                   "missing": tally.missing, "extra": tally.extra, "how": self.settings.how.value})
+                                   "missing": tally.missing, "extra": tally.extra, "how": self.settings.how.value,
+                                   "sample": self.settings.sample})
         return VerifyResult(
             how=self.settings.how.value, checked=tally.identical + tally.different + tally.missing,
             identical=tally.identical, different=tally.different, missing=tally.missing, extra=tally.extra,

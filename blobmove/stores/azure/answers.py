@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.secrets import redact
 from blobmove.stores.http import Answer
 
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>")
@@ -68,7 +69,7 @@ def error_of(answer: Answer) -> StoreError:
         Side.DESTINATION,
         classify(answer.status, code),
         code,
-        detail,
+        redact(detail),
         status=answer.status,
         retry_after=_seconds(answer.headers.get("retry-after")),
     )

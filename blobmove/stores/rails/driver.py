@@ -29,6 +29,12 @@ ANSWER_SECONDS: Final = 120
 """The longest single answer: counting the services is a full scan of the table."""
 SQLITE_BUSY_SECONDS: Final = 5.0
 
+_BUNDLES: Final = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",    # Red Hat
+    "/etc/ssl/cert.pem",                   # macOS, BSD
+)
+
 _LIBPQ_WORDS: Final = {
     "disable": "disabled",
     "allow": "preferred",
@@ -138,9 +144,15 @@ def postgresql_arguments(url: DatabaseUrl) -> dict[str, Any]:
     arguments["sslmode"] = _LIBPQ_MODES[tls_mode(url)]
     authority = url.option("sslrootcert", "sslca")
     if authority is None and arguments["sslmode"] == "verify-full":
-        authority = "system"
+        authority = _system_authorities()
     named = {"sslrootcert": authority, "sslcert": url.option("sslcert"), "sslkey": url.option("sslkey")}
     return arguments | {name: value for name, value in named.items() if value is not None}
+
+
+def _system_authorities() -> str:
+    """The system's authorities as one file: the OpenSSL inside psycopg's wheels does not know where they are."""
+    known = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
+    return next((path for path in known if path and Path(path).is_file()), "system")
 
 
 def _open_file(url: DatabaseUrl) -> sqlite3.Connection:

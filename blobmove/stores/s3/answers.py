@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.secrets import redact
 from blobmove.stores.http import Answer
 
 _CODE: Final = re.compile(r"<Code>([^<]{1,100})</Code>")
@@ -69,7 +70,7 @@ def error_of(answer: Answer) -> StoreError:
         Side.SOURCE,
         classify(answer.status, code, detail),
         code,
-        _with_region(answer, detail),
+        redact(_with_region(answer, detail)),
         status=answer.status,
         retry_after=_seconds(answer.headers.get("retry-after")),
     )

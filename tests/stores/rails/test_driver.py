@@ -53,7 +53,6 @@ def test_every_wait_has_an_end() -> None:
 @pytest.mark.parametrize(
     ("url", "mode", "authority"),
     [
-        ("postgresql://u@db.internal/acme", "verify-full", "system"),
         ("postgresql://u@db.internal/acme?sslrootcert=/ca.pem", "verify-full", "/ca.pem"),
         ("postgresql://u@db.internal/acme?sslmode=require", "require", None),
         ("postgresql://u@db.internal/acme?sslmode=disable", "disable", None),
@@ -64,6 +63,17 @@ def test_every_wait_has_an_end() -> None:
 def test_postgresql_is_verified_by_the_same_rule(url: str, mode: str, authority: str | None) -> None:
     arguments = postgresql_arguments(parse_database_url(url))
     assert (arguments["sslmode"], arguments.get("sslrootcert")) == (mode, authority)
+
+
+def test_postgresql_finds_the_authorities_of_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    url = parse_database_url("postgresql://u@db.internal/acme")
+    (tmp_path / "bundle.pem").touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "bundle.pem"))
+    arguments = postgresql_arguments(url)
+    assert (arguments["sslmode"], arguments["sslrootcert"]) == ("verify-full", str(tmp_path / "bundle.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setattr(driver, "_BUNDLES", ())
+    assert postgresql_arguments(url)["sslrootcert"] == "system"
 
 
 @pytest.mark.parametrize("scheme", ["mysql2", "postgresql"])
