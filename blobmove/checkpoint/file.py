@@ -28,6 +28,9 @@ def connect(path: Path, *, write: bool, create: bool = False) -> sqlite3.Connect
     if write and path.exists() and not os.access(path, os.W_OK):
         raise UsageError("E403-CHECKPOINT", f"the checkpoint {path} cannot be written",
                          hint="check its owner and permissions, or work on a copy with --checkpoint")
+    if path.is_dir():
+        raise UsageError("E403-CHECKPOINT", f"{path} is a folder, not a checkpoint",
+                         hint="name a file in it with --checkpoint")
     with explained(path):
         return _opened(path, write, create)
 
@@ -42,12 +45,12 @@ def _opened(path: Path, write: bool, create: bool) -> sqlite3.Connection:
     )
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        if write:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
         if fresh or (create and _is_empty(connection)):
             _create(connection)
         _check(connection, path)
+        if write:  # not before the check: the journal mode is written into the file, whosever it is
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()
         raise
@@ -84,12 +87,13 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise _explain(error, path) from None
+        raise in_words(error, path) from None
     except OSError as error:
         raise UsageError("E500-CHECKPOINT", f"the checkpoint {path} cannot be used", cause=error.strerror) from None
 
 
-def _explain(error: sqlite3.DatabaseError, path: Path) -> Exception:
+def in_words(error: sqlite3.DatabaseError, path: Path) -> Exception:
+    """What SQLite complains about, in the operator's words; the error itself where it is a bug of ours."""
     name = getattr(error, "sqlite_errorname", "")
     cause = f"{name}: {error}" if name else str(error)
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):

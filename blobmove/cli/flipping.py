@@ -6,6 +6,7 @@ import getpass
 import os
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from random import SystemRandom
 from types import FrameType
 
+from blobmove.checkpoint.file import in_words
 from blobmove.checkpoint.journal import FlipJournal, FlipRun
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
@@ -56,7 +58,10 @@ def flip(settings: FlipSettings, listener: Listener) -> FlipResult:
             host=socket.gethostname(), operator=_operator(), stop=signalled, listener=listener,
         )
         stack.enter_context(_signals(signalled))
-        result = run_flip(settings, doors, Approval(confirmed=settings.confirmed))
+        try:
+            result = run_flip(settings, doors, Approval(confirmed=settings.confirmed))
+        except sqlite3.DatabaseError as error:  # the journal's: the table's errors are translated at their door
+            raise in_words(error, settings.checkpoint) from None
     return replace(result, stopped="terminated") if signalled.number == signal.SIGTERM else result
 
 

@@ -63,9 +63,9 @@ def stored_checksums(headers: Mapping[str, str]) -> tuple[StoredChecksum, ...]:
             continue
         value, _, parts = text.partition("-")
         raw = from_base64(value)
-        if raw is None or (kind == "COMPOSITE" and not parts):
+        if raw is None or (kind == "COMPOSITE" and not parts) or (parts and not parts.isdecimal()):
             continue  # a composite without its number of parts cannot be recomputed
-        found.append(StoredChecksum(algorithm, raw, int(parts) if parts.isdigit() else None))
+        found.append(StoredChecksum(algorithm, raw, int(parts) if parts else None))
     return tuple(found)
 
 

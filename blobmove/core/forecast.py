@@ -68,9 +68,10 @@ class Sizing:
         place = next(i for i, bound in enumerate(SIZE_BOUNDS) if bound is None or size <= bound)
         self._classes[place][0] += 1
         self._classes[place][1] += size
-        blocks = 1 if size <= self.whole_limit else -(-size // self.block_size)
+        large = size > self.whole_limit
+        blocks = -(-size // self.block_size) if large else 1
         self.gets += blocks
-        self.writes += blocks + (blocks > 1)
+        self.writes += blocks + large  # the blocks of a large object have to be committed
 
     def buckets(self) -> tuple[SizeBucket, ...]:
         return tuple(SizeBucket(bound, *counts) for bound, counts in zip(SIZE_BOUNDS, self._classes, strict=True))

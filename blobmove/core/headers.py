@@ -16,6 +16,7 @@ METADATA_LIMIT: Final = 8 * 1024
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _INVALID: Final = re.compile(r"[^A-Za-z0-9_]")
 _FILENAME: Final = re.compile(r'filename="((?:[^"\\]|\\.)*)"')
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _META: Final = "x-amz-meta-"
 
 
@@ -98,10 +99,13 @@ def _disposition(value: str | None, notes: list[str]) -> str | None:
     if found is None:
         return _ascii(value, notes)
     notes.append("header-encoded")
-    name = found.group(1)
-    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    quoted = found.group(1)
+    plain = quoted.encode("ascii", "replace").decode().replace("?", "_")
     rest = _ascii(value[: found.start()], []) or ""
     tail = _ascii(value[found.end():], []) or ""
+    if "filename*" in value.lower():
+        return f"{rest}filename=\"{plain}\"{tail}"  # the name is there in full already
+    name = _ESCAPED.sub(r"\1", quoted)
     return f"{rest}filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}{tail}"
 
 

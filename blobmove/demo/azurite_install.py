@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import ssl
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ AZURITE_VERSION: Final = "3.37.0"
 """Needs Node 22 or newer; an older one would be served 3.35.0, which refuses CRC-64 (azure-blob.md section 8)."""
 
 _INSTALL_SECONDS = 900
+_SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def node_home() -> Path:
@@ -94,17 +96,31 @@ def _npm_install(directory: Path) -> None:
     npm = modules / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(node), str(npm), "install", "--prefix", str(directory), "--no-audit", "--no-fund"]
     command += ["--ignore-scripts", "--loglevel=error", f"azurite@{AZURITE_VERSION}"]
-    path = os.pathsep.join([str(node.parent), os.environ.get("PATH", os.defpath)])
     try:
         done = subprocess.run(
-            command, cwd=directory, env={**os.environ, "PATH": path}, capture_output=True, text=True,
+            command, cwd=directory, env=npm_environment(node), capture_output=True, text=True,
             timeout=_INSTALL_SECONDS, check=False,
         )
     except subprocess.TimeoutExpired:
         raise DemoError(f"npm did not install Azurite within {_INSTALL_SECONDS} s", "try again") from None
     if done.returncode != 0:
-        words = [line for line in done.stderr.splitlines() if line.strip()] or ["no output"]
-        raise DemoError(f"npm could not install Azurite: {words[-1].strip()}", "is the npm registry reachable?")
+        words = [line.removeprefix("npm error").strip() for line in done.stderr.splitlines()]
+        said = [line for line in words if line and "complete log" not in line] or ["no output"]
+        raise DemoError(f"npm could not install Azurite: {said[-1]}", "is the npm registry reachable?")
+
+
+def npm_environment(node: Path) -> dict[str, str]:
+    """Node by PATH for npm's own children, and the system's certificates beside those that Node brings along.
+
+    Without them npm fails where a company's proxy re-signs TLS, although pip and curl work there.
+    """
+    path = os.pathsep.join([str(node.parent), os.environ.get("PATH", os.defpath)])
+    environment = {**os.environ, "PATH": path}
+    bundles = [ssl.get_default_verify_paths().cafile, *_SYSTEM_CERTIFICATES]
+    found = [bundle for bundle in bundles if bundle and Path(bundle).is_file()]
+    if found:
+        environment.setdefault("NODE_EXTRA_CA_CERTS", found[0])
+    return environment
 
 
 def main() -> int:

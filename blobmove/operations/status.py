@@ -31,7 +31,7 @@ def status(path: Path, *, all_failures: bool) -> StatusResult:
             requests_s3=told.get("requests", {}).get("s3", {}),
             requests_azure=told.get("requests", {}).get("azure", {}),
             retries=told.get("retries", 0), seconds=told.get("seconds", told.get("elapsed", 0.0)),
-            next=next_command(totals, str(path)), stopped=told.get("stopped", ""),
+            next=_next(reader, path), stopped=told.get("stopped", ""),
         )
         return StatusResult(
             summary=summary, running=busy, pid=_pid(busy),
@@ -39,6 +39,14 @@ def status(path: Path, *, all_failures: bool) -> StatusResult:
             planned_at=setup.planned_at, last_verify=_last_verify(reader),
             failures=reader.unwell(FAILURES if all_failures else RECENT),
         )
+
+
+def _next(reader: CheckpointReader, path: Path) -> str:
+    """What to type next, one step further where the last verification has passed already."""
+    command = next_command(reader.totals(), str(path))
+    if command.startswith("blobmove verify") and reader.last_verify_passed():
+        return command.replace("blobmove verify", "blobmove flip-service --to NAME --dry-run")
+    return command
 
 
 def _pid(busy: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Fixtures of the demo's tests: Azurite's folder, and a tiny company copied to Azure by hand."""
+"""The fixture of the demo's tests: a tiny company copied to Azure by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blobmove.demo.azurite_install import azurite_directory, ensure_azurite
 from blobmove.demo.company import CompanySize
 from blobmove.demo.recipe import build
 from blobmove.demo.servers import azurite_server, moto_server
@@ -15,14 +14,6 @@ from tests.demo.tiny_world import TinyWorld
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(scope="session")
-def azurite_home() -> Path:
-    """The folder of the pinned Azurite, installed if it is not there yet."""
-    directory = azurite_directory()
-    ensure_azurite(directory)
-    return directory
 
 
 @pytest.fixture(scope="session")

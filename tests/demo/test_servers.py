@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blobmove.demo.azurite_install import AZURITE_VERSION, azurite_program, ensure_azurite
+from blobmove.demo.azurite_install import (
+    AZURITE_VERSION,
+    azurite_program,
+    ensure_azurite,
+    node_binary,
+    npm_environment,
+)
 from blobmove.demo.child import Server, free_port
 from blobmove.demo.clients import container_client, s3_client
 from blobmove.demo.problems import DemoError
@@ -141,3 +147,10 @@ def test_another_version_of_azurite_is_refused(tmp_path: Path) -> None:
 
 def test_an_installed_azurite_is_not_installed_again(azurite_home: Path) -> None:
     assert ensure_azurite(azurite_home) is False
+
+
+def test_npm_trusts_what_the_system_trusts_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", "/mine.pem")
+    environment = npm_environment(node_binary())
+    assert environment["NODE_EXTRA_CA_CERTS"] == "/mine.pem"
+    assert environment["PATH"].split(os.pathsep)[0] == str(node_binary().parent)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from blobmove.core.errors import UsageError
+_FORMATS = ("parquet", "orc", "csv")
 
 
 @click.command("demo")
 @click.option("--keep", is_flag=True, help="Leave the servers running and print how to use them.")
-def command(keep: bool) -> int:
+@click.option("--objects", type=click.IntRange(min=200), default=3100, show_default=True, metavar="N",
+              help="Objects of the sample company.")
+@click.option("--inventory-format", type=click.Choice(_FORMATS), default="parquet", show_default=True,
+              help="The format of the S3 Inventory report.")
+@click.option("--workdir", type=click.Path(path_type=Path), metavar="DIR",
+              help="An empty folder to work in, instead of a temporary one.")
+def command(keep: bool, objects: int, inventory_format: str, workdir: Path | None) -> int:
     """The whole journey, offline, on emulators it starts itself: about two minutes."""
-    try:
-        from blobmove.demo.run import main
-    except ModuleNotFoundError as missing:
-        raise UsageError("E404-EXTRA", "the demo's emulators are not installed", cause=f"no module {missing.name}",
-                         hint="pip install 'blobmove[demo]'") from None
-    return main(keep=keep)
+    from blobmove.demo.run import main
+
+    return main(keep=keep, objects=objects, workdir=workdir, inventory_format=inventory_format)

@@ -47,25 +47,30 @@ class Presigner:
         method: str,
         path: str,
         extra: Sequence[tuple[str, str]] = (),
+        headers: Sequence[tuple[str, str]] = (),
         *,
         now: datetime | None = None,
         expires: int = 3600,
     ) -> str:
         """The query string that makes `method` on the encoded `path` valid for `expires` seconds from `now` (UTC).
 
-        `extra` are further query parameters (`versionId`, `partNumber`, `x-amz-checksum-mode`); they are signed.
+        `extra` are further query parameters (`versionId`, `partNumber`), `headers` the `x-amz-*` headers that will be
+        sent (S3 answers 403 to one that is not signed), names in lower case; all of them are signed.
         """
+        signed = sorted([("host", self._host), *headers])
+        names = ";".join(name for name, _ in signed)
         moment = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
         day = moment[:8]
         scope = f"{day}/{self._region}/s3/aws4_request"
         credential = quote(f"{self._credentials.access_key}/{scope}", safe=_VALUE_SAFE)
         query = (
             f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={moment}"
-            f"&X-Amz-Expires={expires}{self._token}&X-Amz-SignedHeaders=host"
+            f"&X-Amz-Expires={expires}{self._token}&X-Amz-SignedHeaders={quote(names, safe=_VALUE_SAFE)}"
         )
         for name, value in sorted(extra):  # byte order: X-Amz-* sorts before lower case
             query += f"&{quote(name, safe=_VALUE_SAFE)}={quote(value, safe=_VALUE_SAFE)}"
-        canonical = f"{method}\n{path}\n{query}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
+        lines = "".join(f"{name}:{value}\n" for name, value in signed)
+        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
         to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         signature = hmac.digest(self._signing_key(day), to_sign.encode(), "sha256").hex()
         return f"{query}&X-Amz-Signature={signature}"

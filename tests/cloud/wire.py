@@ -1,0 +1,242 @@
+"""HTTP/1.1 on a raw asyncio protocol: parse a request, hand it to a door, write the answer. Nothing of S3 or Azure."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from http import HTTPStatus
+from typing import Final, Protocol
+from urllib.parse import unquote, unquote_plus
+
+from tests.cloud.content import Content
+
+_MAX_HEAD: Final = 64 * 1024
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
+}
+SMALL: Final = 512 * 1024
+"""Bodies up to this size are written in one go; larger ones stream under back-pressure."""
+
+
+class Request:
+    """One request. `path` is as sent, `key` and `container` as the service decodes them; header names lower case."""
+
+    __slots__ = ("body", "container", "headers", "key", "method", "operation", "params", "path", "query")
+
+    def __init__(self, method: str, target: str, headers: dict[str, str]) -> None:
+        path, _, query = target.partition("?")
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.params = parse_query(query)
+        self.body = b""
+        self.operation = ""
+        self.container = ""
+        self.key = ""
+
+
+class Reply:
+    """One answer; `length` is what Content-Length says, also where no body is sent (HEAD)."""
+
+    __slots__ = ("body", "headers", "length", "status")
+
+    def __init__(
+        self, status: int, headers: dict[str, str], body: bytes | Content = b"", length: int | None = None
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.length = length if length is not None else body_size(body)
+
+
+def body_size(body: bytes | Content) -> int:
+    return len(body) if isinstance(body, bytes) else body.size
+
+
+def parse_query(query: str) -> dict[str, str]:
+    """Query parameters decoded; the last of a name wins."""
+    found: dict[str, str] = {}
+    if query:
+        for pair in query.split("&"):
+            name, _, value = pair.partition("=")
+            if "%" in name or "+" in name:
+                name = unquote_plus(name)
+            found[name] = unquote_plus(value) if "%" in value or "+" in value else value
+    return found
+
+
+def decode_path(path: str) -> str:
+    return unquote(path) if "%" in path else path
+
+
+def parse_head(head: bytes) -> Request:
+    """Raises ValueError for what is not HTTP/1.1."""
+    lines = head.decode("latin-1").split("\r\n")
+    method, target, version = lines[0].split(" ")
+    if version != "HTTP/1.1":
+        raise ValueError(version)
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise ValueError(line)
+        name = name.lower()
+        value = value.strip()
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return Request(method, target, headers)
+
+
+def render_head(reply: Reply) -> bytes:
+    """Status line and headers; values outside ASCII go out as UTF-8, as S3 sends them."""
+    lines = [_STATUS_LINES[reply.status]]
+    lines += [f"{name}: {value}\r\n" for name, value in reply.headers.items()]
+    lines.append(f"Content-Length: {reply.length}\r\n\r\n")
+    return "".join(lines).encode()
+
+
+class Door(Protocol):
+    """What a connection needs of a side: `Plan` is the side's own note about the request between the two calls."""
+
+    def arrived(self, request: Request) -> object | None: ...
+
+    def refuses_to_read(self, plan: object | None) -> bool: ...
+
+    def at_once(self, request: Request, plan: object | None) -> Reply | None: ...
+
+    async def in_time(self, request: Request, plan: object | None, channel: Connection) -> None: ...
+
+
+class Connection(asyncio.Protocol):
+    """One client connection, one request at a time."""
+
+    def __init__(self, door: Door, connections: set[Connection]) -> None:
+        self._door = door
+        self._connections = connections
+        self._buffer = bytearray()
+        self._request: Request | None = None
+        self._plan: object | None = None
+        self._needed = 0
+        self._task: asyncio.Task[None] | None = None
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._writable.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if self._task is None:
+            self._advance()
+
+    def _advance(self) -> None:
+        while self._task is None and not self._transport.is_closing():
+            if self._request is None and not self._read_head():
+                return
+            if len(self._buffer) < self._needed:
+                return
+            self._answer()
+
+    def _read_head(self) -> bool:
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._buffer) > _MAX_HEAD:
+                self.close()
+            return False
+        try:
+            request = parse_head(bytes(self._buffer[:end]))
+            self._needed = int(request.headers.get("content-length", "0"))
+        except ValueError:
+            self.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.close()
+            return False
+        del self._buffer[: end + 4]
+        self._plan = self._door.arrived(request)
+        if self._plan is not None and self._door.refuses_to_read(self._plan):
+            self.reset()
+            return False
+        self._request = request
+        if "expect" in request.headers and len(self._buffer) < self._needed:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return True
+
+    def _answer(self) -> None:
+        request, plan = self._request, self._plan
+        assert request is not None
+        self._request = self._plan = None
+        if self._needed:
+            request.body = bytes(self._buffer[: self._needed])
+            del self._buffer[: self._needed]
+        reply = self._door.at_once(request, plan)
+        if reply is None or reply.length > SMALL:
+            self._task = asyncio.get_running_loop().create_task(self._take_time(request, plan, reply))
+            return
+        self.write(whole(reply, request.method))
+
+    async def _take_time(self, request: Request, plan: object | None, reply: Reply | None) -> None:
+        try:
+            if reply is None:
+                await self._door.in_time(request, plan, self)
+            else:
+                await self.send(reply, request.method)
+        except ConnectionError:
+            self.close()
+        self._task = None
+        self._advance()
+
+    async def send(self, reply: Reply, method: str) -> None:
+        """The whole answer, a large body in strides as the client takes them."""
+        if reply.length <= SMALL or method == "HEAD":
+            self.write(whole(reply, method))
+            return
+        self.write(render_head(reply))
+        offset, body = 0, reply.body
+        while offset < body_size(body):
+            take = min(SMALL, body_size(body) - offset)
+            self.write(body[offset : offset + take] if isinstance(body, bytes) else body.read(offset, take))
+            offset += take
+            await self.drain()
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the client takes more. Raises ConnectionError when it has gone."""
+        await self._writable.wait()
+        if self._transport.is_closing():
+            raise ConnectionResetError
+
+    def close(self) -> None:
+        """FIN after everything written."""
+        self._transport.close()
+
+    def reset(self) -> None:
+        """RST now: what is written and not sent is lost."""
+        plug = self._transport.get_extra_info("socket")
+        if plug is not None:
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+
+def whole(reply: Reply, method: str) -> bytes:
+    """The answer as bytes; HEAD has no body."""
+    head = render_head(reply)
+    if method == "HEAD" or not reply.length:
+        return head
+    return head + (reply.body if isinstance(reply.body, bytes) else reply.body.read(0, reply.body.size))

@@ -1,0 +1,92 @@
+"""The circuit: one refused object fails alone, everything refused stops the run and fails nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from blobmove.core.circuit import HELD_LIMIT, Circuit, Doubt
+from blobmove.core.errors import Kind, Side
+from blobmove.core.model import Outcome, State
+
+
+def doubt(number: int, side: Side = Side.SOURCE, kind: Kind = Kind.DENIED) -> Doubt:
+    return Doubt(Outcome(number, State.FAILED, f"E403-{side.upper()}"), side, kind, "AccessDenied", "no")
+
+
+def ids(outcomes: list[Outcome]) -> list[int]:
+    return [outcome.transfer_id for outcome in outcomes]
+
+
+def test_a_single_refusal_among_successes_is_that_objects_failure() -> None:
+    circuit = Circuit()
+    assert ids(circuit.settled(Outcome(1, State.COPIED))) == [1]
+    assert not circuit.doubted(doubt(2))
+    freed = circuit.settled(Outcome(3, State.COPIED))
+    assert [(outcome.transfer_id, outcome.state) for outcome in freed] == [(2, State.FAILED), (3, State.COPIED)]
+    assert circuit.held == []
+    assert not circuit.open
+
+
+def test_when_everything_is_refused_the_run_stops_and_nothing_is_marked_failed() -> None:
+    circuit = Circuit()
+    stops = [circuit.doubted(doubt(number)) for number in range(HELD_LIMIT)]
+    assert stops == [False] * (HELD_LIMIT - 1) + [True]
+    assert circuit.open
+    assert len(circuit.held) == HELD_LIMIT
+
+
+def test_once_open_it_stays_open() -> None:
+    circuit = Circuit()
+    for number in range(HELD_LIMIT):
+        circuit.doubted(doubt(number))
+    assert circuit.doubted(doubt(99, Side.DESTINATION))
+
+
+def test_refusals_of_the_two_sides_are_counted_apart() -> None:
+    circuit = Circuit()
+    for number in range(HELD_LIMIT - 1):
+        assert not circuit.doubted(doubt(number, Side.SOURCE))
+        assert not circuit.doubted(doubt(100 + number, Side.DESTINATION))
+    assert circuit.sides() == (Side.SOURCE, Side.DESTINATION)
+
+
+@pytest.mark.parametrize("state", [State.COPIED, State.PRESENT, State.CONFLICT])
+def test_an_answer_of_both_sides_releases_both(state: State) -> None:
+    circuit = Circuit()
+    circuit.doubted(doubt(1, Side.SOURCE))
+    circuit.doubted(doubt(2, Side.DESTINATION))
+    assert ids(circuit.settled(Outcome(3, state))) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("state", [State.CHANGED, State.GONE])
+def test_an_answer_of_the_source_releases_only_its_own(state: State) -> None:
+    circuit = Circuit()
+    circuit.doubted(doubt(1, Side.SOURCE))
+    circuit.doubted(doubt(2, Side.DESTINATION))
+    assert ids(circuit.settled(Outcome(3, state))) == [1, 3]
+    assert circuit.sides() == (Side.DESTINATION,)
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.REFUSED, State.SKIPPED])
+def test_an_object_that_ended_without_a_good_answer_releases_nobody(state: State) -> None:
+    circuit = Circuit()
+    circuit.doubted(doubt(1))
+    assert ids(circuit.settled(Outcome(3, state))) == [3]
+    assert len(circuit.held) == 1
+
+
+def test_a_success_between_refusals_starts_the_count_anew() -> None:
+    circuit = Circuit()
+    for number in range(5 * HELD_LIMIT):
+        assert not circuit.doubted(doubt(number))
+        if number % 10 == 9:
+            circuit.settled(Outcome(1000 + number, State.COPIED))
+
+
+def test_a_probe_that_goes_well_releases_its_side() -> None:
+    circuit = Circuit()
+    circuit.doubted(doubt(1, Side.SOURCE))
+    circuit.doubted(doubt(2, Side.DESTINATION))
+    assert ids(circuit.release(Side.DESTINATION)) == [2]
+    assert circuit.sides() == (Side.SOURCE,)
+    assert circuit.release(Side.DESTINATION) == []
