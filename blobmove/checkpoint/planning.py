@@ -41,12 +41,23 @@ SELECT id, key, version_id, size, etag, modified_ms, class, encryption, algorith
  WHERE nth = 1 ORDER BY id
 """
 
+
+def _same_version(new: str, old: str) -> str:
+    """SQL: does the new row speak of the version the old one stands for? By ETag, else by time, else by size."""
+    return (
+        f"(CASE WHEN {new}.etag IS NOT NULL THEN {new}.etag IS {old}.etag OR {new}.etag IS {old}.source_etag"
+        f" ELSE coalesce({new}.modified_ms = {old}.modified_ms, {new}.size = {old}.size, true) END)"
+    )
+
+
 # A newer plan: what is proven stays proven while S3 holds the same version; another version is work again, and
 # keeps the etag of our own blob, the only one that may be overwritten; failures wait for --retry-failed.
-_SAME: Final = "(excluded.etag IS NULL OR excluded.etag IS object.etag OR excluded.etag IS object.source_etag)"
+_SAME: Final = _same_version("excluded", "object")
 _PROVEN: Final = "object.state IN ('copied', 'present')"
 _WAITS: Final = "(object.state IN ('failed', 'conflict') AND excluded.state = 'pending')"
 _KEEPS: Final = f"({_SAME} AND ({_PROVEN} OR {_WAITS}))"
+# Work on another version must not be pinned to the etag or version id of the one before.
+_MOVED_ON: Final = f"(object.state = 'changed' OR NOT {_SAME})"
 _ADOPT: Final = f"""
 INSERT INTO object (id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state,
                     reason)
@@ -63,9 +74,10 @@ ON CONFLICT (id) DO UPDATE SET
        verified    = CASE WHEN {_KEEPS} THEN object.verified END,
        source_etag = CASE WHEN {_KEEPS} THEN object.source_etag END,
        settled_ms  = CASE WHEN {_KEEPS} THEN object.settled_ms END,
-       size        = coalesce(excluded.size, object.size),
-       etag        = coalesce(excluded.etag, object.etag),
-       version_id  = coalesce(excluded.version_id, object.version_id),
+       size        = CASE WHEN {_MOVED_ON} THEN excluded.size ELSE coalesce(excluded.size, object.size) END,
+       etag        = CASE WHEN {_MOVED_ON} THEN excluded.etag ELSE coalesce(excluded.etag, object.etag) END,
+       version_id  = CASE WHEN {_MOVED_ON} THEN excluded.version_id
+                          ELSE coalesce(excluded.version_id, object.version_id) END,
        modified_ms = coalesce(excluded.modified_ms, object.modified_ms),
        class       = excluded.class,
        encryption  = coalesce(excluded.encryption, object.encryption),
@@ -113,6 +125,7 @@ class PlanStage:
             db.execute("PRAGMA incoming.journal_mode = OFF")
             db.execute("PRAGMA incoming.synchronous = OFF")
             db.executescript(_INCOMING)
+            db.create_function("slot", 1, slot, deterministic=True)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -128,8 +141,14 @@ class PlanStage:
     def _batch(self) -> Iterator[sqlite3.Connection]:
         with explained(self._writer.path):
             self._writer.db.execute("BEGIN")
-            yield self._writer.db
-            self._writer.db.execute("COMMIT")
+            try:
+                yield self._writer.db
+                self._writer.db.execute("COMMIT")
+            except BaseException:
+                # What is gathered may be garbage now, and is thrown away; the writer must stay usable.
+                with contextlib.suppress(sqlite3.Error):
+                    self._writer.db.execute("ROLLBACK")
+                raise
 
     def add_rails(self, facts: Sequence[tuple[str, RailsFacts, bool | None]]) -> None:
         """Gather rows of `active_storage_blobs`: key, facts, attached."""
@@ -164,6 +183,7 @@ class PlanStage:
             db = self._writer.db
             db.execute(_UNIQUE)
             self._refuse_clash()
+            self._refuse_one_name()
             (rows,) = db.execute("SELECT count(*) FROM incoming.row").fetchone()
             (listed,) = db.execute("SELECT count(*) FROM incoming.listed").fetchone()
             states = {State(name): n for name, n in self._count("state")}
@@ -191,6 +211,18 @@ class PlanStage:
             raise RefusedError("E409-KEYS", "two keys fall on the same row of the checkpoint",
                                cause=f"{row[0]!r} and {row[1]!r}",
                                hint="plan them into two checkpoints, with --prefix or --exclude")
+
+    def _refuse_one_name(self) -> None:
+        """An older version takes a name beside its key; another key or version may claim the same one."""
+        row = self._writer.db.execute(
+            "SELECT a.key, b.key FROM incoming.listed a CROSS JOIN incoming.listed b"
+            " ON b.id = slot(a.blob_name) AND b.key = a.blob_name WHERE a.blob_name IS NOT NULL"
+            " UNION ALL SELECT min(key), max(key) FROM incoming.listed WHERE blob_name IS NOT NULL"
+            " GROUP BY blob_name HAVING count(*) > 1 LIMIT 1"
+        ).fetchone()
+        if row is not None:
+            raise RefusedError("E409-KEYS", "two objects would become one blob", cause=f"{row[0]!r} and {row[1]!r}",
+                               hint="leave one of them out with --exclude, or plan without --versions all")
 
     def sizes(self) -> Iterator[tuple[int | None, str]]:
         """Size and storage class of every object that is to be copied."""
@@ -240,8 +272,7 @@ class PlanStage:
             "SELECT count(*) FROM incoming.listed l LEFT JOIN object o ON o.id = l.id WHERE o.id IS NULL"
         ).fetchone()
         (changed,) = db.execute(
-            "SELECT count(*) FROM incoming.listed l JOIN object o ON o.id = l.id WHERE l.etag IS NOT NULL"
-            " AND l.etag IS NOT o.etag AND l.etag IS NOT o.source_etag"
+            f"SELECT count(*) FROM incoming.listed l JOIN object o ON o.id = l.id WHERE NOT {_same_version('l', 'o')}"
         ).fetchone()
         return PlanChange(previous, new, changed)
 

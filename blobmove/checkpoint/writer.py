@@ -104,7 +104,7 @@ class CheckpointWriter:
         """Record how these transfers ended. Azure has answered for each of them before (design law 2)."""
         now = int(self._clock() * 1000)
         with self.transaction() as db:
-            ids = [outcome.transfer_id for outcome in outcomes]
+            ids = list(dict.fromkeys(outcome.transfer_id for outcome in outcomes))
             before = _tally_of(db, ids)
             db.executemany(_SETTLE, [_settle_row(outcome, now) for outcome in outcomes])
             _shift(db, before, _tally_of(db, ids))
@@ -183,8 +183,12 @@ def recount(db: sqlite3.Connection) -> None:
             f"INSERT INTO tally SELECT '{kind}', {column}, count(*), sum(coalesce(size, 0)) FROM object"
             f" WHERE {column} IS NOT NULL GROUP BY {column}"
         )
-    notes: Counter[str] = Counter()
-    for text, count in db.execute("SELECT notes, count(*) FROM object WHERE notes IS NOT NULL GROUP BY notes"):
+    objects: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for text, count, size in db.execute(
+        "SELECT notes, count(*), sum(coalesce(size, 0)) FROM object WHERE notes IS NOT NULL GROUP BY notes"
+    ):
         for note in text.split(","):
-            notes[note] += count
-    db.executemany("INSERT INTO tally VALUES ('note', ?, ?, 0)", list(notes.items()))
+            objects[note] += count
+            sizes[note] += size
+    db.executemany("INSERT INTO tally VALUES ('note', ?, ?, ?)", [(n, objects[n], sizes[n]) for n in objects])

@@ -18,6 +18,8 @@ S = TypeVar("S")
 
 READABLE: Final = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 """A file that must be there."""
+READABLE_OR_STDIN: Final = click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True, path_type=Path)
+"""A file that must be there, or `-` for standard input."""
 ANY_PATH: Final = click.Path(path_type=Path)
 """A file that may come to be."""
 

@@ -147,7 +147,7 @@ def _selection(settings: PlanSettings, ends: Ends) -> Selection:
 
 def _remember(settings: PlanSettings, ends: Ends, selection: Selection, region: str) -> dict[str, Any]:
     """What later commands and the next plan need to know. No secrets: endpoints and names only."""
-    keys = str(settings.keys) if settings.keys else None
+    keys = str(settings.keys) if settings.keys and str(settings.keys) != "-" else None  # nobody can read that again
     listing = {"inventory": settings.inventory, "list": settings.listing, "keys": keys}
     return {
         **listing, "region": region, "addressing": _addressing(settings, ends).get("addressing", "auto"),

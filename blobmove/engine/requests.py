@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import SystemRandom
@@ -54,14 +55,14 @@ class Requests:
 
         With `corrupt` a checksum refusal is retried too (the bytes are at hand and will be sent again).
         """
-        tries = 0
+        tries: Counter[Kind] = Counter()  # by kind: a token may expire after three lost connections
         while True:
-            tries += 1
             try:
                 async with self.gate.hold():
                     answer = await request()
             except StoreError as error:
-                await self._wait(error, tries, attempts, corrupt)
+                tries[error.kind] += 1
+                await self._wait(error, tries[error.kind], attempts, corrupt)
             else:
                 self.aimd.good()
                 return answer

@@ -184,3 +184,12 @@ def test_an_object_listed_twice_is_planned_once(world: World) -> None:
     document = world.plan("--keys", "-", stdin="a.pdf\na.pdf\n").document
     assert (document["inventory"]["rows"], document["inventory"]["twice"]) == (2, 1)
     assert document["objects"]["listed"] == 1
+
+
+def test_standard_input_cannot_be_repeated_so_the_next_plan_must_name_its_list(world: World) -> None:
+    keys = world.put_many(2)
+    world.plan("--keys", "-", stdin="\n".join(keys))
+    refused = world.run("plan", "--json", expect=2)
+    assert (refused.document["code"], refused.document["message"]) == (
+        "E400-USAGE", "a plan needs one of --inventory, --list and --keys",
+    )  # fmt: skip

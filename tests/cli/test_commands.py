@@ -296,18 +296,18 @@ def test_the_log_file_and_the_log_on_stderr_are_json(wiring: FakeWiring, capsys:
     assert logged == told == ["sample", "summary"]
 
 
-def test_the_demo_is_handed_its_one_wish(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_is_handed_its_wishes(monkeypatch: pytest.MonkeyPatch) -> None:
     from blobmove.demo import run
 
-    wishes: list[bool] = []
+    wishes: list[dict[str, object]] = []
 
-    def fake(keep: bool = False) -> int:
-        wishes.append(keep)
+    def fake(**wish: object) -> int:
+        wishes.append(wish)
         return 1
 
     monkeypatch.setattr(run, "main", fake)
-    assert main(["demo", "--keep"]) == 1
-    assert wishes == [True]
+    assert main(["demo", "--keep", "--objects", "300", "--inventory-format", "orc", "--workdir", "w"]) == 1
+    assert wishes == [{"keep": True, "objects": 300, "workdir": Path("w"), "inventory_format": "orc"}]
 
 
 def test_colour_is_only_for_who_wants_it(

@@ -159,6 +159,8 @@ def _remembered(content: Mod251 | Seeded, algorithm: str, offset: int, length: i
 
 
 def _digest(content: Content, algorithm: str, offset: int, length: int) -> bytes:
+    if algorithm == "MD5" and length <= _STRIDE:
+        return hashlib.md5(content.read(offset, length), usedforsecurity=False).digest()
     if algorithm in CRCS:
         function, width = CRCS[algorithm]
         value = 0

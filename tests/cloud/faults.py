@@ -1,4 +1,4 @@
-"""Which request a fault rule hits. Drawn from the rule's seed, the key and the attempt, not from the order of arrival."""
+"""Which request a fault rule hits: drawn from seed, key and attempt, never from the order of arrival."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from email.utils import formatdate
+from functools import lru_cache
 from xml.sax.saxutils import escape
 
 from tests.cloud.wire import Reply, Request
@@ -94,4 +94,4 @@ def elements(fields: Mapping[str, str]) -> str:
 
 def xml_reply(status: int, headers: dict[str, str], inner: str) -> Reply:
     headers["Content-Type"] = "application/xml"
-    return Reply(status, headers, f'<?xml version="1.0" encoding="UTF-8"?>\n{inner}'.encode("utf-8", "xmlcharrefreplace"))
+    return Reply(status, headers, f'<?xml version="1.0" encoding="UTF-8"?>\n{inner}'.encode())

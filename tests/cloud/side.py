@@ -44,16 +44,22 @@ class Side:
         self._control = control
         self.connections: set[Connection] = set()
         self.replace: Callable[[Fired, Request], None] = lambda fired, request: None
+        self.in_flight = 0
         self.clear()
 
     def clear(self) -> None:
         """As at the start."""
         self.book = RuleBook()
         self.sky = Sky(Weather())
+        self.reset_counts()
+
+    def reset_counts(self) -> None:
         self.requests: Counter[str] = Counter()
         self.answers: Counter[tuple[str, int]] = Counter()
         self.bytes_in = self.bytes_out = 0
-        self.in_flight = self.most_in_flight = self.most_connections = 0
+        self.most_in_flight = 0
+        self.most_connections = len(self.connections)
+        self.sky.refused = 0
 
     def arrived(self, request: Request) -> Fired | None:
         if request.path.startswith(RESERVED):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 SideName = Literal["s3", "azure"]
@@ -168,14 +168,13 @@ class Key(Spec):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Spec):
     """`clock_offset`: seconds added to the cloud's clock. `check_signatures`: recompute SigV4 with `keys`.
-    `bearer`: tokens and when they expire (seconds since 1970); empty: any token is good."""
+    `bearer`: tokens and when they expire (seconds since 1970); empty: any token is good. `lease_first`: a write to a
+    leased blob answers 412 LeaseIdMissing even where its condition fails too (undocumented; Azurite: condition first).
+    """
 
     clock_offset: float = 0.0
     check_signatures: bool = False
     keys: tuple[Mapping[str, Any], ...] = ()
     bearer: Mapping[str, float] = field(default_factory=dict)
+    lease_first: bool = False
 
-
-def names(kind: type[Any]) -> tuple[str, ...]:
-    """The field names of a spec, for messages."""
-    return tuple(one.name for one in fields(kind))

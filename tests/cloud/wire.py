@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 from urllib.parse import unquote, unquote_plus
 
 from tests.cloud.content import Content
@@ -22,7 +23,8 @@ SMALL: Final = 512 * 1024
 class Request:
     """One request. `path` is as sent, `key` and `container` as the service decodes them; header names lower case."""
 
-    __slots__ = ("body", "container", "headers", "key", "method", "operation", "params", "path", "query")
+    __slots__ = ("body", "container", "headers", "key", "method", "operation", "params", "path", "query",
+                 "repeated")
 
     def __init__(self, method: str, target: str, headers: dict[str, str]) -> None:
         path, _, query = target.partition("?")
@@ -30,6 +32,7 @@ class Request:
         self.path = path
         self.query = query
         self.headers = headers
+        self.repeated: tuple[str, ...] = ()
         self.params = parse_query(query)
         self.body = b""
         self.operation = ""
@@ -61,10 +64,17 @@ def parse_query(query: str) -> dict[str, str]:
     if query:
         for pair in query.split("&"):
             name, _, value = pair.partition("=")
-            if "%" in name or "+" in name:
-                name = unquote_plus(name)
-            found[name] = unquote_plus(value) if "%" in value or "+" in value else value
+            found[_decoded(name)] = _decoded(value)
     return found
+
+
+def _decoded(text: str) -> str:
+    return _unquoted(text) if "%" in text or "+" in text else text
+
+
+@lru_cache(maxsize=4096)
+def _unquoted(text: str) -> str:
+    return unquote_plus(text)
 
 
 def decode_path(path: str) -> str:
@@ -78,14 +88,24 @@ def parse_head(head: bytes) -> Request:
     if version != "HTTP/1.1":
         raise ValueError(version)
     headers: dict[str, str] = {}
+    repeated: tuple[str, ...] = ()
     for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if not colon:
-            raise ValueError(line)
-        name = name.lower()
-        value = value.strip()
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return Request(method, target, headers)
+        name, value = _header(line)
+        if name in headers:
+            repeated += (name,)
+            value = f"{headers[name]},{value}"
+        headers[name] = value
+    request = Request(method, target, headers)
+    request.repeated = repeated
+    return request
+
+
+@lru_cache(maxsize=4096)
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise ValueError(line)
+    return name.lower(), value.strip()
 
 
 def render_head(reply: Reply) -> bytes:
@@ -118,14 +138,16 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None
         self._plan: object | None = None
         self._needed = 0
+        self._pieces: list[bytes] = []
+        self._gathered = 0
+        self._body = b""
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -141,7 +163,17 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
+        if self._needed > SMALL and self._request is not None:
+            self._pieces.append(data)  # a large body is joined once, not grown
+            self._gathered += len(data)
+            if self._gathered < self._needed:
+                return
+            whole_body = b"".join(self._pieces)
+            self._pieces.clear()
+            self._body, self._buffer = whole_body[: self._needed], bytearray(whole_body[self._needed :])
+            self._needed = 0
+        else:
+            self._buffer += data
         if self._task is None:
             self._advance()
 
@@ -172,6 +204,8 @@ class Connection(asyncio.Protocol):
             self.reset()
             return False
         self._request = request
+        if len(self._buffer) < self._needed > SMALL:
+            self._pieces, self._gathered = [bytes(self._buffer)], len(self._buffer)
         if "expect" in request.headers and len(self._buffer) < self._needed:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True
@@ -183,6 +217,9 @@ class Connection(asyncio.Protocol):
         if self._needed:
             request.body = bytes(self._buffer[: self._needed])
             del self._buffer[: self._needed]
+            self._needed = 0
+        else:
+            request.body, self._body = self._body, b""
         reply = self._door.at_once(request, plan)
         if reply is None or reply.length > SMALL:
             self._task = asyncio.get_running_loop().create_task(self._take_time(request, plan, reply))

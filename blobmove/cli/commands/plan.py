@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from blobmove.cli.faces import open_faces
-from blobmove.cli.flags import READABLE, Shared, assemble, begin, chosen, setting, shared
+from blobmove.cli.flags import READABLE, READABLE_OR_STDIN, Shared, assemble, begin, chosen, setting, shared
 from blobmove.cli.words import DESTINATION, SOURCE
 from blobmove.core.errors import UsageError
 from blobmove.core.headers import MetadataNames
@@ -29,7 +29,8 @@ def _all_versions(_ctx: click.Context, _param: click.Parameter, value: str) -> b
 @setting("--inventory", metavar="MANIFEST|FOLDER",
          help="An S3 Inventory, on s3:// or here: a manifest.json, or a configuration's folder (newest report).")
 @setting("--list", "listing", is_flag=True, help="List the bucket instead.")
-@setting("--keys", type=READABLE, metavar="FILE", help="Take the keys of a file instead, one a line.")
+@setting("--keys", type=READABLE_OR_STDIN, metavar="FILE",
+         help="Take the keys of a file instead, one a line; - is standard input.")
 @setting("--prefix", default="", metavar="TEXT", help="Only keys that begin with this.")
 @setting("--exclude", multiple=True, metavar="GLOB", help="Leave out keys that match; repeatable. * also matches /.")
 @setting("--versions", "all_versions", type=click.Choice(["latest", "all"]), default="latest", callback=_all_versions,

@@ -1,0 +1,72 @@
+"""Azure's error answers: each code means one thing for the blob and for the run."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyreqwest.bytes import Bytes
+
+from blobmove.core.errors import Kind, Side
+from blobmove.stores.azure.answers import classify, error_of
+from blobmove.stores.http import Answer
+
+XML = '\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{}</Code><Message>{}</Message></Error>'
+
+CODES = [
+    (503, "ServerBusy", Kind.THROTTLED), (500, "OperationTimedOut", Kind.TRANSIENT), (500, "InternalError", Kind.TRANSIENT),
+    (400, "Md5Mismatch", Kind.CORRUPT), (400, "Crc64Mismatch", Kind.CORRUPT),
+    (409, "BlobAlreadyExists", Kind.EXISTS), (412, "ConditionNotMet", Kind.EXISTS),
+    (412, "TargetConditionNotMet", Kind.EXISTS),
+    (409, "BlobArchived", Kind.REJECTED), (409, "BlobImmutableDueToPolicy", Kind.REJECTED),
+    (412, "LeaseIdMissing", Kind.REJECTED), (409, "LeaseIdMismatchWithBlobOperation", Kind.REJECTED),
+    (400, "InvalidBlobOrBlock", Kind.REJECTED), (400, "InvalidBlockList", Kind.REJECTED),
+    (404, "BlobNotFound", Kind.MISSING), (404, "ResourceNotFound", Kind.MISSING),
+    (404, "ContainerNotFound", Kind.STOP_CONFIG), (409, "ContainerBeingDeleted", Kind.STOP_CONFIG),
+    (409, "ContainerDisabled", Kind.STOP_CONFIG), (403, "AccountIsDisabled", Kind.STOP_CONFIG),
+    (401, "InvalidAuthenticationInfo", Kind.EXPIRED), (403, "AuthenticationFailed", Kind.EXPIRED),
+    (403, "AuthorizationFailure", Kind.STOP_ACCESS), (403, "AuthorizationPermissionMismatch", Kind.STOP_ACCESS),
+    (403, "AuthorizationProtocolMismatch", Kind.STOP_ACCESS), (403, "AuthorizationServiceMismatch", Kind.STOP_ACCESS),
+    (403, "AuthorizationResourceTypeMismatch", Kind.STOP_ACCESS),
+    (403, "InsufficientAccountPermissions", Kind.STOP_ACCESS),
+    (403, "KeyBasedAuthenticationNotPermitted", Kind.STOP_ACCESS), (409, "PublicAccessNotPermitted", Kind.STOP_ACCESS),
+    (401, "NoAuthenticationInformation", Kind.STOP_ACCESS),
+    (400, "InvalidMetadata", Kind.REJECTED), (400, "InvalidHeaderValue", Kind.REJECTED),
+    (409, "ResourceTypeMismatch", Kind.REJECTED), (413, "RequestBodyTooLarge", Kind.REJECTED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "code", "kind"), CODES)
+def test_a_code_has_its_kind_wherever_it_stands(status: int, code: str, kind: Kind) -> None:
+    text = XML.format(code, "Some &amp; words.\nRequestId:1\nTime:2026-11-22T03:00:00Z")
+    by_body = error_of(Answer(status, {}, cast(Bytes, text.encode())))
+    by_header = error_of(Answer(status, {"x-ms-error-code": code}, cast(Bytes, b"")))
+    assert (by_body.side, by_body.kind, by_body.code) == (Side.DESTINATION, kind, code)
+    assert (by_header.kind, by_header.code, by_header.status) == (kind, code, status)
+    assert by_body.detail == "Some & words."
+
+
+def test_the_header_has_the_last_word() -> None:
+    text = XML.format("BlobNotFound", "x").encode()
+    found = error_of(Answer(404, {"x-ms-error-code": "ContainerNotFound"}, cast(Bytes, text)))
+    assert found.kind is Kind.STOP_CONFIG
+
+
+@pytest.mark.parametrize(("status", "kind"), [
+    (304, Kind.REJECTED), (400, Kind.REJECTED), (401, Kind.EXPIRED), (403, Kind.DENIED), (404, Kind.MISSING),
+    (408, Kind.TRANSIENT), (409, Kind.REJECTED), (412, Kind.EXISTS), (429, Kind.THROTTLED), (500, Kind.TRANSIENT),
+    (502, Kind.TRANSIENT), (503, Kind.THROTTLED), (504, Kind.TRANSIENT),
+])
+def test_an_unknown_code_goes_by_its_status(status: int, kind: Kind) -> None:
+    assert classify(status, "SomethingNew") is kind
+    found = error_of(Answer(status, {"retry-after": "3"}, cast(Bytes, b"<html>")))
+    assert (found.kind, found.code, found.detail, found.retry_after) == (kind, f"Http{status}", "", 3.0)
+
+
+@given(st.integers(300, 599), st.binary(max_size=200), st.text(max_size=20))
+def test_no_answer_is_an_error_of_ours(status: int, body: bytes, retry_after: str) -> None:
+    found = error_of(Answer(status, {"retry-after": retry_after}, cast(Bytes, body)))
+    assert found.side is Side.DESTINATION
+    assert found.code
