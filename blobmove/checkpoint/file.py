@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -89,7 +90,8 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise in_words(error, path) from None
     except OSError as error:
-        raise UsageError("E500-CHECKPOINT", f"the checkpoint {path} cannot be used", cause=error.strerror) from None
+        raise UsageError("E500-CHECKPOINT", f"the checkpoint {path} cannot be used", cause=error.strerror,
+                         hint="check the disk and the folder it lies in") from None
 
 
 def in_words(error: sqlite3.DatabaseError, path: Path) -> Exception:
@@ -120,19 +122,30 @@ def held(path: Path, command: str) -> Iterator[None]:
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise UsageError("E403-CHECKPOINT", f"the folder of {path} cannot be written", cause=error.strerror) from None
+        raise UsageError("E403-CHECKPOINT", f"the folder of {path} cannot be written", cause=error.strerror,
+                         hint="check the folder's owner and permissions, or name another with --checkpoint") from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(handle):
             holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
             raise HeldError("E423-CHECKPOINT", f"another process holds {path}", cause=holder or None,
-                            hint="wait for it or stop it; `blobmove status` shows how far it is") from None
+                            hint="wait for it or stop it; `blobmove status` shows how far it is")
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{command} (pid {os.getpid()})".encode(), 0)
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Lock it, with a few short tries: `status` touches the lock for a moment to see whether it is held."""
+    for attempt in range(5):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02 * attempt)
+        else:
+            return True
+    return False
 
 
 def holder(path: Path) -> str | None:

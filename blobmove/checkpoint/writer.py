@@ -27,6 +27,7 @@ UPDATE object SET state = ?, reason = ?, detail = ?, attempts = attempts + ?, si
 """
 _RETRY: Final = (
     f"state IN ('{State.FAILED}', '{State.CONFLICT}') OR (state = '{State.SKIPPED}' AND reason = '{ARCHIVED}')"
+    f" OR (state IN ('{State.COPIED}', '{State.PRESENT}') AND verified < 0)"
 )
 
 Key = tuple[str, str]
@@ -110,10 +111,14 @@ class CheckpointWriter:
             _shift(db, before, _tally_of(db, ids))
 
     def reopen(self) -> int:
-        """Make failed, conflicting and archived objects pending again (`--retry-failed`); returns how many."""
+        """Make pending again what failed, is in conflict, was archived, or was found missing or different by `verify`.
+
+        This is `--retry-failed`; returns how many.
+        """
         with self.transaction() as db:
             changed = db.execute(
-                f"UPDATE object SET state = '{State.PENDING}', reason = NULL, detail = NULL WHERE {_RETRY}"
+                f"UPDATE object SET state = '{State.PENDING}', reason = NULL, detail = NULL, proof = NULL"
+                f" WHERE {_RETRY}"
             ).rowcount
             recount(db)
         return changed

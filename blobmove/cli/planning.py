@@ -21,6 +21,7 @@ from blobmove.cli.words import parse_destination, parse_source
 from blobmove.core.errors import RefusedError, UsageError
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES
+from blobmove.core.headers import MetadataNames
 from blobmove.core.model import Destination, ObjectVersion, Source
 from blobmove.core.results import PlanResult
 from blobmove.core.selection import Selection
@@ -129,7 +130,14 @@ def as_before(settings: PlanSettings, remembered: Mapping[str, Any]) -> PlanSett
         all_versions=settings.all_versions or bool(remembered.get("all_versions")),
         only_referenced=settings.only_referenced or bool(remembered.get("only_referenced")),
         service=settings.service or tuple(remembered.get("service", ())),
+        metadata_names=_names_as_before(settings, remembered),
     )
+
+
+def _names_as_before(settings: PlanSettings, remembered: Mapping[str, Any]) -> MetadataNames:
+    if settings.metadata_names is not MetadataNames.RENAME:
+        return settings.metadata_names
+    return MetadataNames(remembered.get("metadata_names", "rename"))
 
 
 def _addressing(settings: PlanSettings, ends: Ends) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Bandwidth:
         self._owed += size
         self.waiting += 1
         try:
-            while (rate := self._elapse()) and self._paid < turn:
+            while (rate := self._elapse()) and self._paid < turn:  # noqa: ASYNC110 - a clock sends no events
                 await anyio.sleep(min(_LOOK_SECONDS, max(0.001, (turn - self._paid) / rate)))
         finally:
             self.waiting -= 1

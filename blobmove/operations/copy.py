@@ -64,7 +64,7 @@ class Copy:
         setup = self.reader.setup()
         if self.settings.retry_failed:
             again = self.writer.reopen()
-            self.listener(Note(f"{again} failed, conflicting or archived objects are tried again"))
+            self.listener(Note(f"{again} failed, conflicting, archived or unverified objects are tried again"))
         totals = self.reader.totals()
         self._running = Running(dict(totals.objects), dict(totals.bytes))
         self._frame = Frame(self.stop, self.listener, lambda: self.bench.counters.in_flight,
@@ -109,6 +109,8 @@ class Copy:
         outcomes: list[Outcome] = []
         for result in results:
             if isinstance(result, Doubt):
+                if self.stop.is_set():
+                    continue  # nobody waits while a run drains, so this one was not really tried: it stays pending
                 if self.circuit.doubted(result):
                     self._stop_for(general(result))
             elif result is not None:

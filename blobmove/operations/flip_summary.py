@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blobmove.core.results import FlipResult
+from blobmove.core.settings import DEFAULT_CHECKPOINT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,8 +77,10 @@ def _next(settings: FlipSettings, facts: RunFacts, tally: Tally) -> str:
     else:
         names = [word for name in facts.from_services for word in ("--from", name)]
         again = ["blobmove", "flip-service", *names, "--to", facts.to_service]
-    if (settings.dry_run and tally.flipped) or facts.remaining:
-        return shlex.join(again)
-    if tally.refused["not-in-plan"]:
-        return "blobmove plan"
-    return "blobmove status --failed" if tally.kept else ""
+    if not ((settings.dry_run and tally.flipped) or facts.remaining):
+        again = ["blobmove", "plan"] if tally.refused["not-in-plan"] else ["blobmove", "status", "--failed"]
+        if not tally.kept:
+            return ""
+    if settings.checkpoint != DEFAULT_CHECKPOINT:
+        again += ["--checkpoint", str(settings.checkpoint)]
+    return shlex.join(again)

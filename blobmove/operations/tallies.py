@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -73,13 +74,14 @@ def holding_back(bench: Bench, paused: bool, stopping: bool) -> str:
         return "limited by --max-memory"
     if not bench.counters.in_flight:
         return "reading the plan"
-    slower = "S3" if bench.s3.gate.used + bench.s3.gate.waiting >= bench.azure.gate.used else "Azure"
+    s3, azure = bench.s3.gate, bench.azure.gate
+    slower = "S3" if s3.used + s3.waiting >= azure.used + azure.waiting else "Azure"
     return f"waiting for {slower}"
 
 
 def next_command(totals: Totals, checkpoint: str) -> str:
     """What to type after this, with --checkpoint where it is not the default."""
-    extra = "" if checkpoint == "blobmove.db" else f" --checkpoint {checkpoint}"
+    extra = "" if checkpoint == "blobmove.db" else f" --checkpoint {shlex.quote(checkpoint)}"
     counts = totals.objects
     if counts[State.PENDING]:
         return f"blobmove copy --resume{extra}"

@@ -23,7 +23,8 @@ def explain(error: StoreError) -> BlobmoveError:
         return AccessError(f"E403-{error.side.upper()}", f"{side} refuses access", cause=cause,
                            hint=f"check the permissions (docs/how-to/give-least-privileges.md), {resume}")
     if error.code == "NoSuchBucket":
-        return UsageError("E404-BUCKET", "the bucket is not there (any more)", cause=cause)
+        return UsageError("E404-BUCKET", "the bucket is not there (any more)", cause=cause,
+                          hint="`aws s3 ls` shows the buckets you own; what was copied stays recorded")
     if error.code.startswith("Container"):
         return UsageError("E404-CONTAINER", "the container is not there (any more)", cause=cause,
                           hint="create it again, or plan with --create-container, " + resume)

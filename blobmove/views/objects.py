@@ -20,7 +20,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "rails_service": "text", "settled_at": "text", "seconds": "number", "notes": "text",
 }
 """The columns in their order, and what each holds. Digests are hexadecimal, `settled_at` is ISO 8601 in UTC, `size`
-in bytes; `notes` are separated by blanks."""
+in bytes; `notes` are separated by commas."""
 
 ENDINGS: Final = (".csv", ".jsonl", ".parquet")
 _PAGE: Final = 10_000

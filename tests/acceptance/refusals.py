@@ -8,6 +8,7 @@ from tests.acceptance.checkpoint_file import dump
 from tests.acceptance.shapes import ERROR, assert_shape
 
 if TYPE_CHECKING:
+    from tests.acceptance.commands import Run
     from tests.acceptance.world import World
 
 
@@ -19,6 +20,16 @@ def refused(world: World, *words: str, code: str, exit_code: int, **how: Any) ->
     existed = world.checkpoint.exists()
     before = dump(world.checkpoint) if existed else None
     run = world.run(*words, "--json", expect=exit_code, **how)
+    error = the_error(run, code)
+    if existed:
+        assert dump(world.checkpoint) == before, "the checkpoint has changed"
+    else:
+        assert list(world.desk.iterdir()) == [], "something was left behind"
+    return error
+
+
+def the_error(run: Run, code: str) -> dict[str, Any]:
+    """The one error a command ended with: told to people and to scripts, with a hint."""
     error = run.document
     assert_shape(error, ERROR)
     assert error["code"] == code, error
@@ -27,8 +38,4 @@ def refused(world: World, *words: str, code: str, exit_code: int, **how: Any) ->
     assert error["hint"], f"no hint: {error}"
     assert f"hint: {error['hint'].splitlines()[0]}" in run.err
     assert error["message"] == error["message"].rstrip("."), "one sentence without a full stop"
-    if existed:
-        assert dump(world.checkpoint) == before, "the checkpoint has changed"
-    else:
-        assert list(world.desk.iterdir()) == [], "something was left behind"
     return error

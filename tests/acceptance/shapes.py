@@ -66,7 +66,9 @@ REPORT: Final = {
     "rails_service": _TEXT_OR_NONE, "settled_at": _TEXT_OR_NONE, "seconds": _NUMBER_OR_NONE,
 }  # fmt: skip
 
-ERROR: Final = {"format": 1, "type": "error", "code": str, "message": str, "cause": _TEXT_OR_NONE, "hint": _TEXT_OR_NONE}
+ERROR: Final = {
+    "format": 1, "type": "error", "code": str, "message": str, "cause": _TEXT_OR_NONE, "hint": _TEXT_OR_NONE,
+}  # fmt: skip
 
 
 def assert_shape(value: Any, shape: Any, where: str = "document") -> None:  # noqa: ANN401 - any JSON

@@ -51,7 +51,8 @@ def test_a_database_of_rails_before_6_1(planned: World, tmp_path: Path, words: t
 
 def test_a_database_file_that_is_not_there_is_not_created(planned: World, tmp_path: Path) -> None:
     path = tmp_path / "nowhere.sqlite3"
-    refused(planned, *FLIP, "--dry-run", code="E404-DATABASE-FILE", exit_code=2, env={"DATABASE_URL": f"sqlite3:{path}"})
+    url = f"sqlite3:{path}"
+    refused(planned, *FLIP, "--dry-run", code="E404-DATABASE-FILE", exit_code=2, env={"DATABASE_URL": url})
     assert not path.exists()
 
 

@@ -108,18 +108,18 @@ def test_keys_are_read_from_standard_input(world: World) -> None:
 
 def test_a_prefix_and_globs_choose_and_everything_left_out_is_counted(world: World) -> None:
     world.put_many(4, prefix="invoices/")
-    world.put_many(3, prefix="tmp/")
+    world.put_many(3, prefix="temp/")
     world.put("invoices/index.html", b"<html>")
-    objects = world.plan("--exclude", "tmp/*", "--exclude", "*.html").document["objects"]
+    objects = world.plan("--exclude", "temp/*", "--exclude", "*.html").document["objects"]
     assert (objects["listed"], objects["to_copy"], objects["skipped"]) == (8, 4, {"excluded": 4})
-    narrow = world.run("plan", "--source", f"{world.source}/tmp/", "--destination", world.destination, "--list",
+    narrow = world.run("plan", "--source", f"{world.source}/temp/", "--destination", world.destination, "--list",
                        "--checkpoint", "tmp.db", "--json").document
     assert (narrow["objects"]["listed"], narrow["objects"]["to_copy"]) == (3, 3)
 
 
 def test_a_prefix_leaves_rows_of_an_inventory_outside(world: World) -> None:
     world.put_many(4, prefix="invoices/")
-    world.put_many(3, prefix="tmp/")
+    world.put_many(3, prefix="temp/")
     document = world.plan("--inventory", world.deliver_inventory("Parquet"), "--prefix", "invoices/").document
     assert (document["inventory"]["rows"], document["inventory"]["outside"]) == (7, 3)
     assert (document["objects"]["listed"], document["objects"]["to_copy"]) == (4, 4)

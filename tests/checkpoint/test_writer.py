@@ -76,6 +76,18 @@ def test_what_can_be_tried_again_is_reopened_and_nothing_else(path: Path) -> Non
     assert rows(path, "key, state, reason") == [("a", "pending", None), ("b", "copied", None), ("c", "pending", None)]
 
 
+def test_what_verify_found_different_is_reopened_and_what_it_found_identical_is_not(path: Path) -> None:
+    settle(path, copied("a"), copied("b"))
+    with CheckpointWriter(path, "verify") as writer:
+        writer.begin_run("plan-1")
+        writer.mark_verified([slot("a")], [slot("b")])
+    with CheckpointWriter(path, "copy") as writer:
+        writer.reopen()
+    assert rows(path, "key, state, proof", "key <> 'c'") == [("a", "copied", "etag-md5"), ("b", "pending", None)]
+    kept, anew = counted(path)
+    assert kept == anew
+
+
 def test_a_run_tells_when_it_began_and_how_it_ended(path: Path) -> None:
     moments = iter((1_795_000_000.0, 1_795_000_060.0))
     with CheckpointWriter(path, "copy", clock=lambda: next(moments)) as writer:

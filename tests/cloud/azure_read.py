@@ -1,4 +1,4 @@
-"""Get Blob, Get Blob Properties, Delete Blob, List Blobs, Set Blob Tier."""
+"""Get Blob, Get Blob Properties, Delete Blob, List Blobs, Set Blob Tier, Lease Blob."""
 
 from __future__ import annotations
 
@@ -112,6 +112,23 @@ def set_tier(account: Account, container: Container, request: Request, now: floa
     if not leaving:
         blob.tier = tier
     return Reply(202 if leaving else 200, common_headers(now))
+
+
+def lease_blob(account: Account, container: Container, request: Request, now: float) -> Reply:
+    """Lease Blob: acquire (never ending, whatever was asked) and release."""
+    blob = _existing(container, request)
+    action, told = request.headers.get("x-ms-lease-action"), request.headers.get("x-ms-lease-id")
+    if action == "acquire":
+        if blob.lease is not None:
+            raise AzureError(409, "LeaseAlreadyPresent", "There is already a lease present.")
+        blob.lease = request.headers.get("x-ms-proposed-lease-id", "11111111-1111-1111-1111-111111111111")
+        return Reply(201, common_headers(now) | {"x-ms-lease-id": blob.lease})
+    if action != "release":
+        raise AzureError(400, "InvalidHeaderValue", more={"HeaderName": "x-ms-lease-action"})
+    if told != blob.lease:
+        raise AzureError(409, "LeaseIdMismatchWithLeaseOperation")
+    blob.lease = None
+    return Reply(200, common_headers(now))
 
 
 def list_blobs(account: Account, container: Container, request: Request, now: float) -> Reply:

@@ -11,7 +11,7 @@ from tests.cloud.azure_answers import AzureError, common_headers, error_reply, h
 from tests.cloud.azure_blocks import get_block_list, put_block, put_block_list
 from tests.cloud.azure_fetch import Fetch, Puller
 from tests.cloud.azure_names import check_container_name, service_name
-from tests.cloud.azure_read import delete_blob, list_blobs, read_blob, set_tier
+from tests.cloud.azure_read import delete_blob, lease_blob, list_blobs, read_blob, set_tier
 from tests.cloud.azure_state import Account, Container
 from tests.cloud.azure_write import put_blob
 from tests.cloud.specs import Settings
@@ -25,6 +25,7 @@ _BLOB_OPERATIONS: Final = {
     ("PUT", "block"): "PutBlock",
     ("PUT", "blocklist"): "PutBlockList",
     ("PUT", "tier"): "SetBlobTier",
+    ("PUT", "lease"): "LeaseBlob",
     ("GET", ""): "GetBlob",
     ("GET", "blocklist"): "GetBlockList",
     ("HEAD", ""): "GetBlobProperties",
@@ -49,7 +50,7 @@ class AzureService:
             "PutBlob": put_blob, "PutBlock": put_block, "PutBlockList": put_block_list,
             "PutBlobFromURL": puller.put_blob, "PutBlockFromURL": puller.put_block,
             "GetBlob": read_blob, "GetBlobProperties": read_blob, "GetBlockList": get_block_list,
-            "DeleteBlob": delete_blob, "SetBlobTier": set_tier, "ListBlobs": list_blobs,
+            "DeleteBlob": delete_blob, "SetBlobTier": set_tier, "LeaseBlob": lease_blob, "ListBlobs": list_blobs,
             "GetContainerProperties": _container_properties, "DeleteContainer": _delete_container,
         }
         self.clear()

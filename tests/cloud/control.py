@@ -77,6 +77,7 @@ class Cloud:
             "AWS_ACCESS_KEY_ID": "AKIACLOUD",
             "AWS_SECRET_ACCESS_KEY": "cloud-secret",
             "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
             "AWS_ENDPOINT_URL_S3": self.s3_url,
             "AZURE_STORAGE_SAS_TOKEN": SAS,
         }

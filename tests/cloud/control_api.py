@@ -51,6 +51,7 @@ class ControlApi:
 
     def reset(self, told: Told) -> None:
         self.world.clear()
+        self._rules = 0  # a rule's chances depend on its number, and shall be the same in every test
 
     def settings(self, told: Told) -> None:
         self.world.set(Settings.from_json(told))
@@ -151,7 +152,8 @@ class ControlApi:
         return self.world.compare(self.world.bucket(told["bucket"]), told["container"])
 
     def weather(self, told: Told) -> None:
-        self.world.side(told.pop("side")).sky = Sky(Weather.from_json(told))
+        side = self.world.side(told.pop("side"))
+        side.sky = Sky(Weather.from_json(told))
 
     def rule(self, told: Told) -> int:
         rule = Rule.from_json(told)

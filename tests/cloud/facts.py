@@ -60,7 +60,8 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class SideCounts:
     """What one side has seen since the start or the last `reset_counts`. `answers`: {operation: {status: times}}.
-    `requests` counts arrivals, also those reset unread; connections are those open now, `most_` the peak."""
+    `requests` counts arrivals, also those reset unread; connections are those open now, `most_` the peak.
+    `most_in_flight` sees only requests that take time: under a rule, latency or limited bandwidth."""
 
     requests: dict[str, int]
     answers: dict[str, dict[str, int]]

@@ -26,14 +26,24 @@ class S3Auth:
         self._check = settings.check_signatures
         self._keys = {one.access_key: one for one in (Key.from_json(told) for told in settings.keys)}
 
-    def allow(self, request: Request, now: float) -> None:
-        """Raises S3Error for an expired URL or token, an unknown key, a wrong signature."""
+    def allow(self, request: Request, region: str, now: float) -> None:
+        """Raises S3Error for an expired URL or token, an unknown key, a wrong signature or signing region."""
+        if self._check:
+            self._check_region(request, region)
         if "X-Amz-Signature" in request.params:
             self._presigned(request, now)
         elif request.headers.get("authorization", "").startswith(_ALGORITHM):
             self._signed_in_header(request, now)
         elif self._check:
             raise S3Error(403, "AccessDenied")
+
+    def _check_region(self, request: Request, region: str) -> None:
+        scope = request.params.get("X-Amz-Credential") or request.headers.get("authorization", "").partition("=")[2]
+        told = scope.partition(",")[0].split("/")
+        if len(told) > 2 and told[2] != region and request.operation != "HeadBucket":
+            code = "AuthorizationQueryParametersError" if request.params else "AuthorizationHeaderMalformed"
+            raise S3Error(400, code, f"the region '{told[2]}' is wrong; expecting '{region}'", more={"Region": region},
+                          headers={"x-amz-bucket-region": region})
 
     def _presigned(self, request: Request, now: float) -> None:
         params = request.params
@@ -47,6 +57,10 @@ class S3Auth:
         key = self._known(params.get("X-Amz-Credential", ""), params.get("X-Amz-Security-Token"), now)
         if self._check and key is not None:
             names = params.get("X-Amz-SignedHeaders", "").split(";")
+            unsigned = [one for one in request.headers if one.startswith("x-amz-") and one not in names]
+            if unsigned:
+                raise S3Error(403, "AccessDenied", "There were headers present in the request which were not signed",
+                              more={"HeadersNotSigned": ", ".join(unsigned)})
             query = sorted(one for one in request.query.split("&") if not one.startswith("X-Amz-Signature="))
             canonical = _canonical(request, query, names, "UNSIGNED-PAYLOAD")
             _compare(canonical, signed_at, params["X-Amz-Credential"], key, params["X-Amz-Signature"])

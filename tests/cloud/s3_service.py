@@ -53,11 +53,11 @@ class S3Service:
             return error_reply(error, request, now)
 
     def _answer(self, request: Request, now: float) -> Reply:
-        self.auth.allow(request, now)
+        bucket = self.buckets.get(request.container)
+        self.auth.allow(request, bucket.region if bucket else "us-east-1", now)
         operation = self._operations.get(request.operation)
         if operation is None:
             raise S3Error(501, "NotImplemented")
-        bucket = self.buckets.get(request.container)
         if bucket is None:
             raise S3Error(404, "NoSuchBucket", more={"BucketName": request.container})
         if request.key and len(request.key.encode("utf-8", "surrogatepass")) > _KEY_BYTES:

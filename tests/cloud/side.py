@@ -45,10 +45,12 @@ class Side:
         self.connections: set[Connection] = set()
         self.replace: Callable[[Fired, Request], None] = lambda fired, request: None
         self.in_flight = 0
+        self._age = 0
         self.clear()
 
     def clear(self) -> None:
-        """As at the start."""
+        """As at the start. Requests still under way belong to what is forgotten and are dropped."""
+        self._age += 1
         self.book = RuleBook()
         self.sky = Sky(Weather())
         self.reset_counts()
@@ -91,14 +93,17 @@ class Side:
             self.in_flight -= 1
 
     async def _in_time(self, request: Request, fired: Fired | None, channel: Connection) -> None:
-        deed = fired.rule.do if fired else ""
+        deed, age, half = fired.rule.do if fired else "", self._age, self.sky.latency() / 2
         late = fired.rule.seconds if fired and deed in ("hang", "delay") else 0.0
-        await _sleep(self.sky.latency() + late)
+        await _sleep(half + late)
+        if age != self._age:
+            channel.reset()
+            return
         if fired and (deed == "hang" or (deed == "reset" and fired.rule.when == "before_answer")):
             channel.reset()
             return
         reply = self._counted(request, self._reply(request, fired))
-        await _sleep(self.sky.passage(max(len(request.body), reply.length), time.monotonic()))
+        await _sleep(half + self.sky.passage(max(len(request.body), reply.length), time.monotonic()))
         if deed == "lost":
             channel.reset()
             return

@@ -109,8 +109,9 @@ class BlobSpec(Spec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather(Spec):
-    """How one side behaves: `latency_ms` plus up to `jitter_ms` before each answer, `bandwidth` in bytes/s over all
-    connections together, `limit` requests/s (burst of a tenth) beyond which 503 comes, with `retry_after` seconds."""
+    """How one side behaves: `latency_ms` plus up to `jitter_ms` around each request (half of it before it is done),
+    `bandwidth` in bytes/s over all connections together, `limit` requests/s (burst of a tenth) beyond which 503
+    comes, with `retry_after` seconds."""
 
     latency_ms: float = 0.0
     jitter_ms: float = 0.0

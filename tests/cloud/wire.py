@@ -151,10 +151,9 @@ class Connection(asyncio.Protocol):
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # A request that has arrived is done also when nobody waits for its answer any more, as at the real services.
         self._connections.discard(self)
         self._writable.set()
-        if self._task is not None:
-            self._task.cancel()
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -234,6 +233,9 @@ class Connection(asyncio.Protocol):
                 await self.send(reply, request.method)
         except ConnectionError:
             self.close()
+        except Exception:
+            self.reset()  # a bug of the cloud: it is logged, and the client does not wait for ever
+            raise
         self._task = None
         self._advance()
 
@@ -251,6 +253,9 @@ class Connection(asyncio.Protocol):
             await self.drain()
 
     def write(self, data: bytes) -> None:
+        """Raises ConnectionError when the client has gone."""
+        if self._transport.is_closing():
+            raise ConnectionResetError
         self._transport.write(data)
 
     async def drain(self) -> None:
@@ -265,6 +270,8 @@ class Connection(asyncio.Protocol):
 
     def reset(self) -> None:
         """RST now: what is written and not sent is lost."""
+        if self._transport.is_closing():
+            return
         plug = self._transport.get_extra_info("socket")
         if plug is not None:
             plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -28,7 +28,9 @@ def test_the_size_classes_add_up_to_the_whole(sizes: list[int | None]) -> None:
     assert tuple(bucket.up_to for bucket in buckets) == SIZE_BOUNDS
 
 
-@pytest.mark.parametrize(("size", "place"), [(0, 0), (65536, 0), (65537, 1), (MIB, 1), (32 * MIB, 2), (GIB, 3), (GIB + 1, 4)])
+@pytest.mark.parametrize(("size", "place"), [
+    (0, 0), (65536, 0), (65537, 1), (MIB, 1), (32 * MIB, 2), (GIB, 3), (GIB + 1, 4),
+])
 def test_an_object_lies_in_the_class_up_to_its_bound(size: int, place: int) -> None:
     assert [bucket.objects for bucket in sizing([size]).buckets()].index(1) == place
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from base64 import b64decode
 from urllib.parse import unquote
@@ -42,7 +43,8 @@ def test_the_content_type_is_kept_as_it_is(value: str) -> None:
 
 
 @pytest.mark.parametrize(("stored", "kept"), [
-    ("aws-chunked,gzip", "gzip"), ("aws-chunked", None), ("gzip, aws-chunked", "gzip"), ("br,aws-chunked,gzip", "br, gzip"),
+    ("aws-chunked,gzip", "gzip"), ("aws-chunked", None), ("gzip, aws-chunked", "gzip"),
+    ("br,aws-chunked,gzip", "br, gzip"),
 ])
 def test_aws_chunked_is_an_artefact_of_the_upload(stored: str, kept: str | None) -> None:
     properties, notes = properties_of(content_encoding=stored)
@@ -167,12 +169,14 @@ def test_metadata_beyond_azures_limit_is_refused() -> None:
         meta({"a": "x" * METADATA_LIMIT})
 
 
-@given(st.dictionaries(st.text(string.printable.strip() + "äß", min_size=1, max_size=8), st.text(max_size=8), max_size=5))
+NAMES = st.text(string.printable.strip() + "äß", min_size=1, max_size=7)
+
+
+@given(st.dictionaries(NAMES, st.text(max_size=8), max_size=5))
 def test_no_value_is_lost_by_renaming(names: dict[str, str]) -> None:
-    try:
-        kept, _ = meta(names)
-    except MetadataRefused as refused:
-        assert str(refused) == "metadata-collision"
+    plain = [re.sub("[^a-z0-9_]", "_", name.lower()) for name in names]
+    if len(set(plain)) < len(plain):  # two of them would become one: refused above
         return
+    kept, _ = meta(names)
     assert len([name for name in kept if not name.startswith("rename_key_")]) == len(names)
     assert all(name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit() for name in kept)

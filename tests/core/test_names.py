@@ -1,4 +1,4 @@
-"""Names: an accepted key is its own blob name; what Azure would rewrite or refuse is refused before the first byte."""
+"""Names: an accepted key is its own blob name; what Azure would rewrite is refused before the first byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proof: the strongest checksum at hand decides, in one fixed order, and never our own word where there is another."""
+"""Proof: the strongest checksum at hand decides, in one fixed order; our own word comes last."""
 
 from __future__ import annotations
 

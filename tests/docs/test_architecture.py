@@ -31,7 +31,8 @@ def told_by_the_code() -> dict[str, str]:
     for path in PACKAGE.rglob("*.py"):
         name = path.relative_to(PACKAGE).with_suffix("").as_posix()
         if "/" in name and not is_floor(path):
-            told[name.removesuffix("__init__")] = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
+            text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            told[name.removesuffix("__init__")] = text.split("\n")[0]
     return told
 
 

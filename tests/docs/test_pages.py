@@ -90,11 +90,11 @@ def test_the_page_of_settings_knows_every_flag() -> None:
         assert flags <= shown
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/how-to/")])
+@pytest.mark.parametrize("page", [page for page in PAGES if "/how-to/" in page])
 def test_a_guide_does_not_talk_down_to_its_reader(page: str) -> None:
     assert re.findall(r"\b(?:simply|just|obviously|easily)\b", prose(read(page)), re.IGNORECASE) == []
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("docs/reference/", "docs/explanation/"))])
+@pytest.mark.parametrize("page", [page for page in PAGES if "/reference/" in page or "/explanation/" in page])
 def test_reference_and_explanation_address_nobody(page: str) -> None:
     assert re.findall(r"\b(?:you|your)\b", prose(read(page)), re.IGNORECASE) == []

@@ -5,18 +5,33 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 from blobmove.checkpoint.reader import RECORD_FIELDS
 from blobmove.core import errors
+from blobmove.core.events import FlipProgress, Note, Problem, Started, Stopping, Throttled
 from blobmove.core.model import Proof, State
 from blobmove.core.selection import ARCHIVED
+from blobmove.views.jsonl import (
+    event_document,
+    flip_document,
+    plan_document,
+    runs_document,
+    status_document,
+    summary_document,
+    verify_document,
+)
 from tests.docs.pages import PACKAGE, read, rows
+from tests.views import examples
 
 PAGE = "docs/reference/errors.md"
 CODE = re.compile(r"E\d{3}-[A-Z]+(?:-[A-Z]+)*")
 KEBAB = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)+")
-WIRE = re.compile(r"(?:x-|content-|cache-|if-|aws-|user-|utf-|last-|flip-|read-only|etag-md5|multipart-etag|rails-md5\Z|read-back).*")
+WIRE = re.compile(
+    r"(?:x-|content-|cache-|if-|aws-|user-|utf-|last-|flip-|read-only|read-back|etag-md5|multipart-etag|rails-md5\Z)"
+    r".*"
+)
 """Words with hyphens that are no reasons: headers, encodings, a command, a role, the proofs."""
 
 DECIDING = ("names", "selection", "headers", "flipping")
@@ -24,6 +39,12 @@ DECIDING = ("names", "selection", "headers", "flipping")
 
 ANSWERING = ("refusal", "_which", "_skip_reason", "gate", "_checksum_gate")
 """Functions that return a reason, also one without a hyphen."""
+
+COUNTS = (
+    "outcomes", "outcome_bytes", "reasons", "proofs", "notes", "skipped", "refused", "storage_classes", "by_service",
+    "proven_by_service", "other_services", "examples", "s3", "azure",
+)
+"""Fields that count by a name which is not a field."""
 
 OF_CLICK = {"E400-USAGE": 2, "E400-FILE": 2, "E130-INTERRUPTED": 130, "E500-BUG": 70, "E507-DISK": 2}
 """Codes of cli.failures, where the exit code stands beside the code."""
@@ -88,9 +109,9 @@ def written_down(tree: ast.Module) -> Iterator[str]:
 
 def hyphened(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEBAB.fullmatch(node.value):
-            if not WIRE.fullmatch(node.value):
-                yield node.value
+        value = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(value, str) and KEBAB.fullmatch(value) and not WIRE.fullmatch(value):
+            yield value
 
 
 def reasons() -> set[str]:
@@ -129,3 +150,29 @@ def test_the_page_of_json_has_every_field_of_a_record_every_state_and_every_proo
     text = read("docs/reference/json.md")
     names = [*RECORD_FIELDS, *(str(state) for state in State), *(str(proof) for proof in Proof)]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def fields(document: object) -> Iterator[str]:
+    """The names of a document's fields and of those within; counts by name have no names of their own."""
+    if isinstance(document, list):
+        for inner in document:
+            yield from fields(inner)
+    if isinstance(document, dict):
+        for name, value in document.items():
+            yield name
+            if name not in COUNTS:
+                yield from fields(value)
+
+
+def test_the_page_of_json_has_every_field_of_every_document() -> None:
+    documents = [
+        plan_document(replace(examples.PLAN, change=examples.CHANGED_PLAN)), summary_document(examples.SUMMARY),
+        status_document(examples.STATUS), verify_document(examples.VERIFY), flip_document(examples.FLIP),
+        runs_document(examples.RUNS), event_document(examples.SAMPLE), event_document(Note("")),
+        event_document(Problem("", "", "", "")), event_document(Throttled("", "", 0.0, 1)),
+        event_document(Stopping("", 0)), event_document(FlipProgress(1, 1, 0, "", 0.0)),
+        event_document(Started("", "", "", "", "", examples.TOTALS, 1, 1)),
+    ]
+    told = {word for name in re.findall(r"`([\w.\[\]]+)`", read("docs/reference/json.md"))
+            for word in name.replace("[]", "").split(".")}
+    assert set(fields(documents)) - told - {"format", "type"} == set()

@@ -85,9 +85,9 @@ class ImpatientStop(Stop):
         self.slept.append(seconds)
 
 
-def bench_of(staging: Staging, memory: Callable[[], int] = lambda: 1000) -> Bench:
+def bench_of(staging: Staging, memory: Callable[[], int] = lambda: 1000, stop: Stop | None = None) -> Bench:
     """A bench over a staging area; the source is read by the function the test passes."""
-    stop = ImpatientStop()
+    stop = stop or ImpatientStop()
     return Bench(
         source=cast(S3Objects, None), destination=cast(AzureBlobs, staging),
         s3=Requests(Side.SOURCE, Aimd(16.0), checkpoint, stop),

@@ -146,7 +146,9 @@ async def test_no_more_blocks_are_under_way_than_the_window() -> None:
 
 @pytest.mark.parametrize("failing", [0, 3, len(BLOCKS) - 1])
 @pytest.mark.parametrize("wanted", [MD5, Wanted(crc="crc64nvme")], ids=["in order", "joined"])
-async def test_one_failing_block_lets_the_others_finish_and_gives_all_memory_back(failing: int, wanted: Wanted) -> None:
+async def test_one_failing_block_lets_the_others_finish_and_gives_all_memory_back(
+    failing: int, wanted: Wanted
+) -> None:
     bench, reading = bench_of(Staging()), source(failing={failing: Kind.CHANGED})
     with pytest.raises(StoreError) as caught:
         await run(bench, wanted, reading)
@@ -200,7 +202,9 @@ async def test_blocks_that_azure_holds_are_neither_read_nor_sent_where_their_crc
 
 
 @pytest.mark.parametrize("wanted", [MD5, Wanted(per_part="crc32"), Wanted(crc="crc32c")])
-async def test_blocks_that_azure_holds_are_read_but_not_sent_where_another_digest_is_asked_for(wanted: Wanted) -> None:
+async def test_blocks_that_azure_holds_are_read_but_not_sent_where_another_digest_is_asked_for(
+    wanted: Wanted,
+) -> None:
     staging, reading = Staging(), source()
     found = await run(bench_of(staging), wanted, reading, held=held(0, 3))
     assert sorted(reading.read_blocks) == list(range(len(BLOCKS)))

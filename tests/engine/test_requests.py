@@ -14,6 +14,7 @@ from blobmove.core.events import Event, Throttled
 from blobmove.core.pacing import MAX_ATTEMPTS, MAX_CORRUPT, Aimd
 from blobmove.engine.requests import Attempts, Requests
 from blobmove.engine.stopping import Stop
+from tests.engine.benches import ImpatientStop
 
 NEVER_AGAIN = (
     Kind.CHANGED, Kind.MISSING, Kind.ARCHIVED, Kind.EXISTS, Kind.DENIED, Kind.REJECTED, Kind.STOP_ACCESS,
@@ -39,17 +40,6 @@ class Script:
             kind = self.kinds[self.sent - 1]
             raise StoreError(self.side, kind, f"Code{kind.name}", status=503, retry_after=self.retry_after)
         return "well"
-
-
-class ImpatientStop(Stop):
-    """A stop whose sleeps take no time and are written down."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.slept: list[float] = []
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
 
 
 @dataclass
@@ -221,7 +211,7 @@ async def test_a_request_that_waits_for_its_pause_holds_no_place() -> None:
     async def sleep(_seconds: float) -> None:
         used.append(room.requests.gate.used)
 
-    room.stop.sleep = sleep  # type: ignore[method-assign]
+    room.stop.sleep = sleep  # type: ignore[method-assign, assignment]
     await room.requests.run(Script([Kind.TRANSIENT] * 2), Attempts())
     assert used == [0, 0]
 

@@ -33,7 +33,7 @@ def _max_errors(_ctx: click.Context, _param: click.Parameter, value: int) -> int
 
 @click.command("copy")
 @setting("--resume", is_flag=True, help="Go on with a started plan; always safe, also on a fresh one.")
-@setting("--retry-failed", is_flag=True, help="Take up failed and archived objects again.")
+@setting("--retry-failed", is_flag=True, help="Take up again what failed, was archived, or did not verify.")
 @setting("--concurrency", type=CONCURRENCY, default="auto", metavar="auto|N", help="Objects in flight.")
 @setting("--max-memory", type=size_between(64 * MIB), default="1GiB", metavar="SIZE", help="Memory for bodies.")
 @setting("--bandwidth", type=TIMETABLE, metavar="RATE|TIMETABLE",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,7 +55,7 @@ class AccountAccess:
 def find_access(destination: Destination, environ: Mapping[str, str]) -> AccountAccess:
     """The credentials for the destination's account, in the order of the command line contract.
 
-    Raises UsageError when a variable names another account or is malformed.
+    Raises UsageError when a variable names another account or is malformed, AccessError for a key that is none.
     """
     name = account_name(destination.account_url)
     text = environ.get("AZURE_STORAGE_CONNECTION_STRING")
@@ -66,7 +67,7 @@ def find_access(destination: Destination, environ: Mapping[str, str]) -> Account
     key = environ.get("AZURE_STORAGE_KEY") or environ.get("AZURE_STORAGE_ACCOUNT_KEY")
     if key:
         _same_account(environ.get("AZURE_STORAGE_ACCOUNT"), name)
-        return AccountAccess(name, destination.account_url, key=key)
+        return AccountAccess(name, destination.account_url, key=_checked(key))
     return AccountAccess(name, destination.account_url)
 
 
@@ -85,11 +86,21 @@ def _from_connection_string(text: str, name: str, url: str) -> AccountAccess:
         raise UsageError("E400-AZURE", "AZURE_STORAGE_CONNECTION_STRING holds neither AccountKey nor "
                          "SharedAccessSignature", hint="copy it again from the portal, section `Access keys`")
     _same_account(fields.get("AccountName"), name)
-    return AccountAccess(name, url, key=key, sas=None if key else (sas or "").lstrip("?"))
+    return AccountAccess(name, url, key=_checked(key) if key else None, sas=None if key else (sas or "").lstrip("?"))
 
 
 # The one key of every Azure emulator, published in Microsoft's documentation; it opens nothing else.
 _EMULATOR_KEY: Final = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
+def _checked(key: str) -> str:
+    """The key, if it is base64: before any request, since the SDK reports a bad one as if Azure had refused it."""
+    try:
+        b64decode(key, validate=True)
+    except ValueError as error:
+        raise AccessError("E401-DESTINATION", "the account key is not valid base64", cause=str(error),
+                          hint="copy the key again from the portal, section `Access keys`") from None
+    return key
 
 
 def _same_account(told: str | None, name: str) -> None:
@@ -133,20 +144,18 @@ class KeyAuthorizer:
         from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
         now = datetime.now(UTC)
-        try:
-            return generate_container_sas(
-                self._access.account_name,
-                self._container,
-                account_key=self._access.key,
-                permission=ContainerSasPermissions(
-                    read=True, add=True, create=True, write=True, delete=True, list=True
-                ),
-                start=now - timedelta(minutes=15),  # the clocks may differ
-                expiry=now + timedelta(hours=_SAS_HOURS),
-            )
-        except ValueError as error:
-            raise AccessError("E401-DESTINATION", "the account key is not valid base64", cause=str(error),
-                              hint="copy the key again from the portal, section `Access keys`") from None
+        return generate_container_sas(
+            self._access.account_name,
+            self._container,
+            account_key=_checked(self._access.key or ""),
+            permission=ContainerSasPermissions(read=True, add=True, create=True, write=True, delete=True, list=True),
+            start=now - timedelta(minutes=15),  # the clocks may differ
+            expiry=now + timedelta(hours=_SAS_HOURS),
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 class TokenAuthorizer:
@@ -163,7 +172,7 @@ class TokenAuthorizer:
                 token = await self._credential.get_token(SCOPE)
             except Exception as error:  # every credential of the chain has errors of its own
                 raise AccessError(
-                    "E401-DESTINATION", "no Azure credentials were found", cause=str(error).splitlines()[0][:300],
+                    "E401-DESTINATION", "no Azure credentials were found", cause=_first_line(error),
                     hint="set AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_SAS_TOKEN, or run `az login`",
                 ) from None
             self._header = (("authorization", f"Bearer {token.token}"),)

@@ -84,4 +84,4 @@ def classify(status: int, code: str) -> Kind:
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text and text.isdigit() else None
+    return float(text) if text and text.isdecimal() else None

@@ -42,10 +42,14 @@ class AzureControl:
         return AzureBlobs(http, self.destination.account_url, self.destination.container, await self._authorizer())
 
     async def container_exists(self) -> bool:
-        """Whether the container is there. Raises AccessError or UsageError in the operator's words."""
+        """Whether the container is there. Raises AccessError or UsageError in the operator's words.
+
+        Asked by listing one blob: a container's SAS allows that, but not to read the container's properties.
+        """
         client = await self._client()
         try:
-            await client.get_container_properties(timeout=20)
+            async for _page in client.list_blobs(results_per_page=1, timeout=20).by_page():
+                break
         except Exception as error:
             if _code(error) == "ContainerNotFound":
                 return False

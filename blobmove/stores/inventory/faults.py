@@ -48,7 +48,7 @@ def no_room(name: str, size: int, folder: Path) -> UsageError:
         "E507-INVENTORY-FILE",
         f"no room for the inventory's data file {name}",
         cause=f"{size:,} bytes do not fit into {folder}",
-        hint="make room there, or set TMPDIR to a folder on a larger disk",
+        hint="make room there, or put the checkpoint on a larger disk: data files pass through its folder",
     )
 
 

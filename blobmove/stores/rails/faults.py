@@ -64,7 +64,8 @@ def translate(error: DBAPIError, url: DatabaseUrl) -> DatabaseTrouble | Blobmove
     if code in _LOST or error.connection_invalidated or (code == "" and url.dialect != "sqlite"):
         return DatabaseTrouble(Trouble.LOST, code or "connection lost", text)
     return _curable(code, text, url) or UsageError(
-        "E500-DATABASE", f"{url.describe()} refused a statement", cause=f"{code} {text}".strip()
+        "E500-DATABASE", f"{url.describe()} refused a statement", cause=f"{code} {text}".strip(),
+        hint="look into the server's log for the reason; nothing was changed by this statement",
     )
 
 
@@ -100,7 +101,8 @@ def _curable(code: str, text: str, url: DatabaseUrl) -> BlobmoveError | None:
     if code in _NO_TABLE or text.startswith("no such table"):
         return no_table(url, text)
     if code in _NO_COLUMN or text.startswith("no such column"):
-        return UsageError("E410-COLUMN", "active_storage_blobs lacks a column that Rails gives it", cause=text)
+        return UsageError("E410-COLUMN", "active_storage_blobs lacks a column that Rails gives it", cause=text,
+                          hint="run the app's migrations (bin/rails active_storage:update, then db:migrate)")
     if code in _READ_ONLY:
         return UsageError("E403-DATABASE-FILE", f"{url.describe()} cannot be written", cause=text)
     if code in _NOT_SQLITE:

@@ -92,4 +92,4 @@ def _with_region(answer: Answer, detail: str) -> str:
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text and text.isdigit() else None
+    return float(text) if text and text.isdecimal() else None

@@ -88,7 +88,13 @@ class S3Objects:
         if part is not None:
             extra.append(("partNumber", str(part)))
         headers = [("if-match", f'"{etag}"')] if etag and part is None else []
-        answer = await self._send("HEAD", key, extra, headers, _asking(part is None), 0)
+        try:
+            answer = await self._send("HEAD", key, extra, headers, _asking(part is None), 0)
+        except StoreError as error:
+            if error.status in (400, 403):
+                # A HEAD's answer has no body, so no code: a GET tells an expired token from a refused object.
+                await self._send("GET", key, extra, [*headers, ("range", "bytes=0-0")], [], 1)
+            raise
         return answer if part is not None else await self._complete(answer, key, version_id)
 
     async def renew(self) -> None:

@@ -12,7 +12,6 @@ from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
 
 from blobmove.core.errors import AccessError, UsageError
 from blobmove.core.model import Destination
-from blobmove.stores.azure import account as module
 from blobmove.stores.azure.account import (
     SCOPE,
     AccountAccess,
@@ -43,8 +42,7 @@ def test_the_account_is_in_the_host_or_in_the_emulators_path(url: str, name: str
     ({"AZURE_STORAGE_CONNECTION_STRING": STRING}, KEY, None),
     ({"AZURE_STORAGE_CONNECTION_STRING": f" {STRING};\n"}, KEY, None),
     ({"AZURE_STORAGE_CONNECTION_STRING": f"AccountName=ACME;AccountKey={KEY}"}, KEY, None),
-    ({"AZURE_STORAGE_CONNECTION_STRING": f"BlobEndpoint=https://acme.blob.core.windows.net/;SharedAccessSignature={SAS}"},
-     None, SAS),
+    ({"AZURE_STORAGE_CONNECTION_STRING": f"BlobEndpoint={ACME.account_url}/;SharedAccessSignature={SAS}"}, None, SAS),
     ({"AZURE_STORAGE_CONNECTION_STRING": f"AccountName=acme;SharedAccessSignature=?{SAS}"}, None, SAS),
     ({"AZURE_STORAGE_CONNECTION_STRING": STRING, "AZURE_STORAGE_SAS_TOKEN": SAS}, KEY, None),
     ({"AZURE_STORAGE_SAS_TOKEN": f"?{SAS}"}, None, SAS),
@@ -84,7 +82,8 @@ def test_a_connection_string_without_a_credential_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(("access", "kind"), [
-    (AccountAccess("acme", ACME.account_url, key=KEY), "key"), (AccountAccess("acme", ACME.account_url, sas=SAS), "sas"),
+    (AccountAccess("acme", ACME.account_url, key=KEY), "key"),
+    (AccountAccess("acme", ACME.account_url, sas=SAS), "sas"),
     (AccountAccess("acme", ACME.account_url), "token"),
 ])
 def test_no_repr_shows_a_secret(access: AccountAccess, kind: str) -> None:
@@ -108,7 +107,7 @@ async def test_a_sas_is_sent_as_it_was_given() -> None:
 
 async def test_a_key_signs_once_in_hours_and_again_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 5000.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     made: list[str] = []
 
     class Counted(KeyAuthorizer):
@@ -129,10 +128,13 @@ async def test_a_key_signs_once_in_hours_and_again_when_asked(monkeypatch: pytes
     assert fields["st"] < fields["se"]
 
 
-async def test_a_key_that_is_no_base64_is_told_without_showing_it() -> None:
-    authorizer = KeyAuthorizer(AccountAccess("acme", ACME.account_url, key="not-base64!"), "files")
+@pytest.mark.parametrize("environ", [
+    {"AZURE_STORAGE_KEY": "not-base64!"},
+    {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=acme;AccountKey=not-base64!"},
+])
+def test_a_key_that_is_no_base64_is_told_without_showing_it(environ: dict[str, str]) -> None:
     with pytest.raises(AccessError) as caught:
-        await authorizer.allow()
+        find_access(ACME, environ)
     assert caught.value.code == "E401-DESTINATION"
     assert "not-base64!" not in repr(vars(caught.value))
 
@@ -162,7 +164,7 @@ class Chain:
 
 async def test_a_token_is_kept_until_ten_minutes_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_795_000_000.0
-    monkeypatch.setattr(module.time, "time", lambda: now)
+    monkeypatch.setattr(time, "time", lambda: now)
     chain = Chain()
     authorizer = TokenAuthorizer(chain)
     assert await authorizer.allow() == ("", (("authorization", "Bearer token-1"),))

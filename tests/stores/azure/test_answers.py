@@ -16,7 +16,8 @@ from blobmove.stores.http import Answer
 XML = '\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{}</Code><Message>{}</Message></Error>'
 
 CODES = [
-    (503, "ServerBusy", Kind.THROTTLED), (500, "OperationTimedOut", Kind.TRANSIENT), (500, "InternalError", Kind.TRANSIENT),
+    (503, "ServerBusy", Kind.THROTTLED),
+    (500, "OperationTimedOut", Kind.TRANSIENT), (500, "InternalError", Kind.TRANSIENT),
     (400, "Md5Mismatch", Kind.CORRUPT), (400, "Crc64Mismatch", Kind.CORRUPT),
     (409, "BlobAlreadyExists", Kind.EXISTS), (412, "ConditionNotMet", Kind.EXISTS),
     (412, "TargetConditionNotMet", Kind.EXISTS),
@@ -31,7 +32,8 @@ CODES = [
     (403, "AuthorizationProtocolMismatch", Kind.STOP_ACCESS), (403, "AuthorizationServiceMismatch", Kind.STOP_ACCESS),
     (403, "AuthorizationResourceTypeMismatch", Kind.STOP_ACCESS),
     (403, "InsufficientAccountPermissions", Kind.STOP_ACCESS),
-    (403, "KeyBasedAuthenticationNotPermitted", Kind.STOP_ACCESS), (409, "PublicAccessNotPermitted", Kind.STOP_ACCESS),
+    (403, "KeyBasedAuthenticationNotPermitted", Kind.STOP_ACCESS),
+    (409, "PublicAccessNotPermitted", Kind.STOP_ACCESS),
     (401, "NoAuthenticationInformation", Kind.STOP_ACCESS),
     (400, "InvalidMetadata", Kind.REJECTED), (400, "InvalidHeaderValue", Kind.REJECTED),
     (409, "ResourceTypeMismatch", Kind.REJECTED), (413, "RequestBodyTooLarge", Kind.REJECTED),

@@ -13,7 +13,7 @@ from blobmove.core.errors import Kind, Side
 from blobmove.stores.http import Answer
 from blobmove.stores.s3.answers import classify, error_of
 
-XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message><RequestId>1</RequestId></Error>'
+XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message></Error>'
 
 
 def answer(status: int, text: str = "", **headers: str) -> Answer:
@@ -27,7 +27,8 @@ def answer(status: int, text: str = "", **headers: str) -> Answer:
     (400, "TokenRefreshRequired", Kind.EXPIRED),
     (400, "RequestTimeout", Kind.TRANSIENT), (500, "InternalError", Kind.TRANSIENT),
     (409, "OperationAborted", Kind.TRANSIENT),
-    (503, "SlowDown", Kind.THROTTLED), (400, "ThrottlingException", Kind.THROTTLED), (400, "Throttling", Kind.THROTTLED),
+    (503, "SlowDown", Kind.THROTTLED), (400, "ThrottlingException", Kind.THROTTLED),
+    (400, "Throttling", Kind.THROTTLED),
     (503, "RequestLimitExceeded", Kind.THROTTLED), (503, "ServiceUnavailable", Kind.THROTTLED),
     (404, "NoSuchBucket", Kind.STOP_CONFIG), (301, "PermanentRedirect", Kind.STOP_CONFIG),
     (400, "AuthorizationHeaderMalformed", Kind.STOP_CONFIG),

@@ -1,4 +1,4 @@
-"""Presigned URLs: character by character what botocore signs."""
+"""Presigned URLs: the parameters and the signature that botocore gives the same request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from blobmove.stores.s3.presign import Credentials, Presigner, encode_key
 ACCESS, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 NOW = datetime(2026, 11, 22, 3, 4, 5, tzinfo=UTC)
 REGIONS = st.sampled_from(("us-east-1", "eu-central-1"))
-KEYS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40)
+KEYS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
 TOKENS = st.none() | st.text("abcXYZ019+/=", min_size=1, max_size=60)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 12, 31)).map(lambda moment: moment.replace(tzinfo=UTC))
 EXTRAS = st.fixed_dictionaries({}, optional={
@@ -36,7 +36,7 @@ EXTRAS = st.fixed_dictionaries({}, optional={
 @contextmanager
 def frozen(moment: datetime) -> Iterator[None]:
     """Let botocore sign at this moment."""
-    with mock.patch.object(auth, "get_current_datetime", lambda remove_tzinfo=True: moment.replace(tzinfo=None)):
+    with mock.patch.object(auth, "get_current_datetime", return_value=moment.replace(tzinfo=None)):
         yield
 
 
@@ -66,7 +66,9 @@ def signature(query: str) -> str:
     return query.rpartition("X-Amz-Signature=")[2]
 
 
-@pytest.mark.parametrize("key", ["a b+c&d=é/%41", "a//b", "../x", "x/.", "~tilde*star(1)!'", "\x01", "emoji 📷", "\n", "100%"])
+@pytest.mark.parametrize("key", [
+    "a b+c&d=é/%41", "a//b", "../x", "x/.", "~tilde*star(1)!'", "\x01", "emoji 📷", "\n", "100%",
+])
 def test_odd_keys_on_a_host_with_a_port_in_path_style(key: str) -> None:
     path = f"/bucket/{encode_key(key)}"
     ours = Presigner(Credentials(ACCESS, SECRET), "us-east-1", "127.0.0.1:5000").query("GET", path, now=NOW)
@@ -76,7 +78,7 @@ def test_odd_keys_on_a_host_with_a_port_in_path_style(key: str) -> None:
 
 def test_one_signer_signs_across_midnight() -> None:
     signer = Presigner(Credentials(ACCESS, SECRET), "us-east-1", "h")
-    for moment in (NOW, NOW.replace(day=23), NOW):
+    for moment in (NOW, NOW.replace(second=6), NOW.replace(day=23), NOW):
         fresh = Presigner(Credentials(ACCESS, SECRET), "us-east-1", "h")
         assert signer.query("GET", "/k", now=moment) == fresh.query("GET", "/k", now=moment)
 
