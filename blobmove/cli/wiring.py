@@ -16,7 +16,7 @@ from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.values import Setup
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.cli.words import parse_destination, parse_source
-from blobmove.core.errors import BlobmoveError, Side
+from blobmove.core.errors import Side
 from blobmove.core.events import Listener
 from blobmove.core.headers import MetadataNames
 from blobmove.core.pacing import Aimd
@@ -65,18 +65,8 @@ class Opened:
 
 
 def in_loop(body: Callable[[], Awaitable[T]]) -> T:
-    """Run on the fast event loop where there is one. Of a group of errors the one that says most is raised."""
-    try:
-        return anyio.run(body, backend_options={"use_uvloop": os.name == "posix"})
-    except BaseExceptionGroup as group:
-        raise _leading(group) from None
-
-
-def _leading(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """A task group wraps even a single error: an operator's error first, else whatever came first."""
-    known, _ = group.split(BlobmoveError)
-    inner = (known or group).exceptions[0]
-    return _leading(inner) if isinstance(inner, BaseExceptionGroup) else inner
+    """Run on the fast event loop where there is one. Errors of task groups come as groups; the porch unwraps them."""
+    return anyio.run(body, backend_options={"use_uvloop": os.name == "posix"})
 
 
 def endpoint() -> str | None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from tests.acceptance.forks import Forks, Handle
+
 AWS_SECRET: Final = "Zk3vQ7mN1pX9/acceptance+secret"
 """moto checks no signature: any secret will do, so this is one that is easily found where it must not be."""
 
@@ -55,10 +57,14 @@ class Run:
 
 @dataclass(slots=True)
 class Terminal:
-    """Somebody in front of an empty folder. `secrets` are texts that must not turn up anywhere in it."""
+    """Somebody in front of an empty folder. `secrets` are texts that must not turn up anywhere in it.
+
+    With `forks` a command is forked off a process that has imported everything; else `python -m blobmove` is typed.
+    """
 
     folder: Path
     environment: dict[str, str]
+    forks: Forks | None = None
     secrets: list[str] = field(default_factory=lambda: [AWS_SECRET, AZURITE_KEY])
     _started: int = 0
 
@@ -83,14 +89,20 @@ class Terminal:
         outputs = self.folder.parent / f"{self.folder.name}-output"
         outputs.mkdir(exist_ok=True)
         files = [outputs / f"{self._started}.{name}" for name in ("in", "out", "err")]
-        files[0].write_text(stdin)
+        for path, content in zip(files, (stdin, "", ""), strict=True):
+            path.write_text(content)
+        around = {name: value for name, value in environment.items() if value is not None}
+        if self.forks is not None and not launcher:
+            handle: Handle = self.forks.start(words, folder=self.folder, environment=around, streams=files)
+        else:
+            handle = self._whole((*launcher, sys.executable, "-m", "blobmove", *words), around, files)
+        return Process(words, handle, files[1], files[2], self)
+
+    def _whole(self, command: tuple[str, ...], environment: Mapping[str, str], files: list[Path]) -> Handle:
         with files[0].open("rb") as given, files[1].open("wb") as out, files[2].open("wb") as err:
-            popen = subprocess.Popen(
-                [*launcher, sys.executable, "-m", "blobmove", *words], cwd=self.folder, stdin=given, stdout=out,
-                stderr=err, env={name: value for name, value in environment.items() if value is not None},
-                start_new_session=True,
+            return subprocess.Popen(
+                command, cwd=self.folder, stdin=given, stdout=out, stderr=err, env=environment, start_new_session=True
             )
-        return Process(words, popen, files[1], files[2], self)
 
     def assert_no_secrets(self, *texts: str) -> None:
         """Neither these texts nor any file in the folder holds a secret or a traceback."""
@@ -113,13 +125,13 @@ class Process:
     """A command that runs."""
 
     words: tuple[str, ...]
-    popen: subprocess.Popen[bytes]
+    handle: Handle
     out: Path
     err: Path
     terminal: Terminal
 
     def signal(self, number: signal.Signals) -> None:
-        self.popen.send_signal(number)
+        self.handle.send_signal(number)
 
     def written(self) -> str:
         """What it has said on stderr so far."""
@@ -128,10 +140,10 @@ class Process:
     def ended(self, expect: int | None = 0) -> Run:
         """Wait for the end and check it: exit code, no secret, no traceback."""
         try:
-            code = self.popen.wait(SECONDS)
+            code = self.handle.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait()
+            self.handle.kill()
+            self.handle.wait()
             raise AssertionError(f"blobmove {' '.join(self.words)} did not end:\n{self.written()}") from None
         run = Run(self.words, code, self.out.read_text(errors="replace"), self.written())
         told = f"blobmove {' '.join(self.words)} ended with {code}, not {expect}:\n{run.out[-3000:]}\n{run.err[-3000:]}"
@@ -141,17 +153,17 @@ class Process:
 
     def killed(self) -> Run:
         """kill -9, and what it had said until then."""
-        self.popen.kill()
+        self.handle.kill()
         return self.ended(-signal.SIGKILL)
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until the condition holds; fails when the command ends before, or after SECONDS."""
         deadline = time.monotonic() + SECONDS
         while not condition():
-            ended = self.popen.poll() is not None
+            ended = self.handle.poll() is not None
             if ended or time.monotonic() > deadline:
-                self.popen.kill()
-                self.popen.wait()
+                self.handle.kill()
+                self.handle.wait()
                 raise AssertionError(f"{what}: not before the command ended\n{self.written()}")
             time.sleep(0.01)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
 WRONG_KEY = "d3Jvbmcta2V5LW9mLXRoZS1hY2NvdW50LW9mLXNvbWVib2R5LWVsc2U="
-NO_AWS = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
-NO_AZURE = {"AZURE_STORAGE_CONNECTION_STRING": None}
+NO_AWS: Final[dict[str, str | None]] = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+NO_AZURE: Final[dict[str, str | None]] = {"AZURE_STORAGE_CONNECTION_STRING": None}
 
 
 def expired_sas(world: World) -> str:
@@ -37,7 +37,7 @@ def expired_sas(world: World) -> str:
 def credentials(world: World, which: str) -> Mapping[str, str | None]:
     """The environment in which `which` is wrong."""
     world.terminal.secrets.append(WRONG_KEY)
-    wrong: dict[str, dict[str, str | None]] = {
+    wrong: dict[str, Mapping[str, str | None]] = {
         "wrong account key": {
             "AZURE_STORAGE_CONNECTION_STRING": f"AccountName=devstoreaccount1;AccountKey={WRONG_KEY}"
         },

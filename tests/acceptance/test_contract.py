@@ -42,8 +42,8 @@ class Journey:
 
 
 @pytest.fixture(scope="module")
-def journey(shared_world: World) -> Journey:
-    world = shared_world
+def journey(typed_shared_world: World) -> Journey:
+    world = typed_shared_world
     world.put("old.pdf", noise("old", 10))
     world.switch_on_versions()
     world.put("old.pdf", noise("new", 20))

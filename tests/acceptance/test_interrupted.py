@@ -29,7 +29,8 @@ def staged(world: World, name: str) -> int:
         return 0
 
 
-def test_the_numbers_add_up_after_each_kill_and_interruption_and_nothing_is_copied_twice(world: World) -> None:
+def test_the_numbers_add_up_after_each_kill_and_interruption_and_nothing_is_copied_twice(typed_world: World) -> None:
+    world = typed_world
     keys = world.put_many(OBJECTS, size=4000)
     world.plan()
     requests = 0
@@ -86,7 +87,8 @@ def test_large_objects_arrive_whole_in_one_part_in_even_and_in_uneven_parts(worl
     assert world.run("verify", "--json").document["identical"] == 4
 
 
-def test_a_large_object_goes_on_with_the_blocks_that_are_missing_after_a_kill(world: World) -> None:
+def test_a_large_object_goes_on_with_the_blocks_that_are_missing_after_a_kill(typed_world: World) -> None:
+    world = typed_world
     size, block = 40 * 65536 + 5, 65536
     world.put("large.tif", noise("large", size))
     world.plan()
@@ -127,8 +129,8 @@ def test_while_the_throttle_file_exists_nothing_starts_and_nobody_else_may_work(
     for command in (("copy", "--resume"), ("plan",), ("verify",)):
         held = world.run(*command, "--json", expect=11)
         assert held.document["code"] == "E423-CHECKPOINT"
-        assert f"copy (pid {process.popen.pid})" in held.err
-    assert world.run("status", "--json").document["pid"] == process.popen.pid
+        assert f"copy (pid {process.handle.pid})" in held.err
+    assert world.run("status", "--json").document["pid"] == process.handle.pid
     pause.unlink()
     assert process.ended().document["outcomes"]["copied"] == 5
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
     from blobmove.demo.clients import S3Client
+    from tests.acceptance.forks import Forks
 
 _numbers = count(1)
 
@@ -55,12 +56,12 @@ class World:
     container: str
 
     @classmethod
-    def create(cls, folder: Path, s3_url: str, azure_url: str) -> World:
-        """A new bucket; the container is left to be made by the first plan."""
+    def create(cls, folder: Path, s3_url: str, azure_url: str, forks: Forks | None = None) -> World:
+        """A new bucket; the container is left to be made by the first plan. See Terminal for `forks`."""
         desk = folder / "desk"
         desk.mkdir()
         name = f"acceptance-{next(_numbers)}"
-        terminal = Terminal(desk, clean_environment(desk, s3_url, azure_url))
+        terminal = Terminal(desk, clean_environment(desk, s3_url, azure_url), forks)
         world = cls(terminal, s3_client(s3_url), s3_url, azure_url, name, name)
         world.create_bucket(name)
         return world
