@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from blobmove.demo.child import Server
 
+pytest_plugins = ("tests.cloud.fixtures",)
+
 
 @pytest.fixture(scope="session")
 def azurite_home() -> Path:

@@ -134,38 +134,40 @@ def lease_blob(account: Account, container: Container, request: Request, now: fl
 def list_blobs(account: Account, container: Container, request: Request, now: float) -> Reply:
     """List Blobs: at most 5,000 a page; `include` knows metadata and uncommittedblobs."""
     params = request.params
-    try:
-        limit = int(params.get("maxresults", str(_PAGE)))
-    except ValueError:
-        limit = 0
-    if limit < 1:
-        raise AzureError(400, "OutOfRangeInput" if "maxresults" in params else "InvalidQueryParameterValue")
-    prefix, marker, limit = params.get("prefix", ""), params.get("marker", ""), min(limit, _PAGE)
-    include = params.get("include", "").split(",")
-    names = _all_names(container) if "uncommittedblobs" in include else container.names
-    index = bisect_left(names, max(prefix, _name_of(marker)))
-    entries: list[str] = []
-    delimiter, folder, following = params.get("delimiter", ""), "", ""
-    while index < len(names) and names[index].startswith(prefix):
-        name = names[index]
-        cut = name.find(delimiter, len(prefix)) if delimiter else -1
-        index += 1
-        if folder and name.startswith(folder):
-            continue
-        if len(entries) == limit:
-            following = name
-            break
-        if cut >= 0:
-            folder = name[: cut + len(delimiter)]
-            entries.append(f"<BlobPrefix>{_name(folder)}</BlobPrefix>")
-        else:
-            entries.append(_entry(container.blobs.get(name), name, metadata="metadata" in include))
+    told = params.get("maxresults", str(_PAGE))
+    if not told.isdigit() or int(told) < 1:
+        raise AzureError(400, "OutOfRangeInput")
+    limit, prefix = min(int(told), _PAGE), params.get("prefix", "")
+    entries, following = _page(container, params, limit)
     next_marker = f"<NextMarker>{_marker_of(following)}</NextMarker>" if following else "<NextMarker />"
     inner = (
         f'<EnumerationResults ContainerName="{container.name}"><Prefix>{escape(prefix)}</Prefix>'
         f"<MaxResults>{limit}</MaxResults><Blobs>{''.join(entries)}</Blobs>{next_marker}</EnumerationResults>"
     )
     return xml_reply(200, common_headers(now), inner)
+
+
+def _page(container: Container, params: dict[str, str], limit: int) -> tuple[list[str], str]:
+    """Up to `limit` entries as XML, and the name the next page begins with ("" at the end)."""
+    prefix, delimiter, include = params.get("prefix", ""), params.get("delimiter", ""), params.get("include", "")
+    names = _all_names(container) if "uncommittedblobs" in include else container.names
+    entries: list[str] = []
+    folder = ""
+    for index in range(bisect_left(names, max(prefix, _name_of(params.get("marker", "")))), len(names)):
+        name = names[index]
+        if not name.startswith(prefix):
+            break
+        if folder and name.startswith(folder):
+            continue
+        if len(entries) == limit:
+            return entries, name
+        cut = name.find(delimiter, len(prefix)) if delimiter else -1
+        if cut >= 0:
+            folder = name[: cut + len(delimiter)]
+            entries.append(f"<BlobPrefix>{_name(folder)}</BlobPrefix>")
+        else:
+            entries.append(_entry(container.blobs.get(name), name, metadata="metadata" in include))
+    return entries, ""
 
 
 def _all_names(container: Container) -> list[str]:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from blobmove.stores.azure.account import API_VERSION, KeyAuthorizer
 from blobmove.stores.http import Answer, Body, HttpClient
 from tests.contract.worlds import AzureWorld
 
 
-async def send(
-    http: HttpClient,
-    world: AzureWorld,
-    method: str,
-    path: str | None,
-    query: str = "",
-    *,
-    headers: Sequence[tuple[str, str]] = (),
-    body: Body | None = None,
-) -> Answer:
-    """One request to the container (`path` None) or to a blob, its path percent-encoded already."""
-    signature, _ = await KeyAuthorizer(world.access, world.container).allow()
-    url = f"{world.url}/{world.container}" + ("" if path is None else f"/{path}")
-    joined = "&".join(part for part in (query, signature) if part)
-    return await http.send(method, f"{url}?{joined}", [("x-ms-version", API_VERSION), *headers], body)
+@dataclass(frozen=True, slots=True)
+class RawAzure:
+    """Any request to one container."""
+
+    http: HttpClient
+    world: AzureWorld
+
+    async def send(
+        self,
+        method: str,
+        path: str | None,
+        query: str = "",
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: Body | None = None,
+    ) -> Answer:
+        """One request to the container (`path` None) or to a blob, its path percent-encoded already."""
+        signature, _ = await KeyAuthorizer(self.world.access, self.world.container).allow()
+        url = f"{self.world.url}/{self.world.container}" + ("" if path is None else f"/{path}")
+        joined = "&".join(part for part in (query, signature) if part)
+        return await self.http.send(method, f"{url}?{joined}", [("x-ms-version", API_VERSION), *headers], body)

@@ -15,6 +15,7 @@ from blobmove.stores.http import HttpClient
 from blobmove.stores.s3.control import S3Control, S3Settings
 from blobmove.stores.s3.objects import S3Objects
 from tests.cloud.control import Cloud
+from tests.contract.azure_requests import RawAzure
 from tests.contract.worlds import CREDENTIALS, REGION, AzureWorld, CloudS3, MotoS3, S3World, fresh_name
 
 
@@ -92,6 +93,12 @@ async def azure_http() -> AsyncIterator[HttpClient]:
     client = HttpClient(Side.DESTINATION)
     yield client
     await client.close()
+
+
+@pytest.fixture
+def azure(azure_http: HttpClient, azure_world: AzureWorld) -> RawAzure:
+    """Requests the door does not make."""
+    return RawAzure(azure_http, azure_world)
 
 
 @pytest.fixture

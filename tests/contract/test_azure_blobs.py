@@ -13,9 +13,8 @@ from blobmove.core.headers import BlobProperties
 from blobmove.stores.azure.blobs import ABSENT, AzureBlobs, Condition
 from blobmove.stores.azure.blocklist import read_page
 from blobmove.stores.azure.control import AzureControl
-from blobmove.stores.http import HttpClient
 from tests.cloud.content import Mod251, digest
-from tests.contract.azure_requests import send
+from tests.contract.azure_requests import RawAzure
 from tests.contract.worlds import AzureWorld, refusal
 
 BODY = Mod251(5000).read(0, 5000)
@@ -31,7 +30,7 @@ async def test_a_container_is_made_once(azure_world: AzureWorld, azure_control: 
 
 
 async def test_a_blob_keeps_bytes_md5_headers_and_metadata(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
     properties = BlobProperties("image/png", "gzip", "de", 'inline; filename="a.png"', "max-age=60", (("owner", "jo"),))
 
@@ -42,7 +41,7 @@ async def test_a_blob_keeps_bytes_md5_headers_and_metadata(
     assert (facts.size, facts.md5, facts.etag, facts.content_type) == (5000, MD5, etag, "image/png")
     assert bytes(await blobs.read("a/b+c ü%.png", 0, 5000, etag=etag)) == BODY
     assert bytes(await blobs.read("a/b+c ü%.png", 1000, 30)) == BODY[1000:1030]
-    told = (await send(azure_http, azure_world, "HEAD", "a/b%2Bc%20%C3%BC%25.png")).headers
+    told = (await azure.send("HEAD", "a/b%2Bc%20%C3%BC%25.png")).headers
     assert told["content-disposition"] == 'inline; filename="a.png"'
     assert (told["content-encoding"], told["content-language"], told["cache-control"]) == ("gzip", "de", "max-age=60")
     assert told["x-ms-meta-owner"] == "jo"
@@ -74,10 +73,10 @@ async def test_what_arrives_wrong_is_refused_and_not_stored(azure_world: AzureWo
     ([], 201, None),
 ])
 async def test_every_checksum_header_is_held_against_the_body(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient, headers: list[tuple[str, str]], status: int,
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure, headers: list[tuple[str, str]], status: int,
     code: str | None,
 ) -> None:
-    answer = await send(azure_http, azure_world, "PUT", "one", headers=[("x-ms-blob-type", "BlockBlob"), *headers],
+    answer = await azure.send("PUT", "one", headers=[("x-ms-blob-type", "BlockBlob"), *headers],
                         body=BODY)
 
     assert (answer.status, answer.headers.get("x-ms-error-code")) == (status, code)
@@ -102,15 +101,16 @@ async def test_nothing_is_overwritten_without_its_etag(azure_world: AzureWorld, 
 
 
 async def test_what_is_missing_is_told_from_a_missing_container(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_control: AzureControl, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure_control: AzureControl, azure: RawAzure
 ) -> None:
     assert await blobs.properties("nothing") is None
     assert await blobs.blocks("nothing", committed=True) == []
     await azure_control.create_container()
-    answer = await send(azure_http, azure_world, "DELETE", "nothing")
+    answer = await azure.send("DELETE", "nothing")
     assert (answer.status, answer.headers["x-ms-error-code"]) == (404, "BlobNotFound")
     elsewhere = AzureWorld(azure_world.name, azure_world.url, "no-such-container")
-    answer = await send(azure_http, elsewhere, "PUT", "one", headers=[("x-ms-blob-type", "BlockBlob")], body=BODY)
+    block_blob = [("x-ms-blob-type", "BlockBlob")]
+    answer = await RawAzure(azure.http, elsewhere).send("PUT", "one", headers=block_blob, body=BODY)
     assert (answer.status, answer.headers["x-ms-error-code"]) == (404, "ContainerNotFound")
 
 
@@ -141,11 +141,11 @@ async def test_an_archived_blob_is_neither_read_nor_replaced(azure_world: AzureW
 
 
 async def test_a_leased_blob_takes_no_write(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
     etag = await blobs.put_blob("leased", BODY, md5=MD5, properties=PLAIN)
     lease = [("x-ms-lease-action", "acquire"), ("x-ms-lease-duration", "-1")]
-    assert (await send(azure_http, azure_world, "PUT", "leased", "comp=lease", headers=lease)).status == 201
+    assert (await azure.send("PUT", "leased", "comp=lease", headers=lease)).status == 201
 
     for attempt in (
         blobs.put_blob("leased", BODY, md5=MD5, properties=PLAIN, condition=Condition(etag)),
@@ -157,7 +157,7 @@ async def test_a_leased_blob_takes_no_write(
 
 
 async def test_a_listing_has_names_sizes_and_md5s_page_by_page(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
     names = ("a/1", "a/2 + ü&<>.txt", "a/3", "b/1")
     for name in names:
@@ -165,9 +165,9 @@ async def test_a_listing_has_names_sizes_and_md5s_page_by_page(
 
     found, marker = read_page(await blobs.list_page("", "a/"))
     query = "restype=container&comp=list&maxresults=2"
-    first, following = read_page(bytes((await send(azure_http, azure_world, "GET", None, query)).body))
+    first, following = read_page(bytes((await azure.send("GET", None, query)).body))
     query += f"&marker={quote(following, safe='')}"
-    rest, last = read_page(bytes((await send(azure_http, azure_world, "GET", None, query)).body))
+    rest, last = read_page(bytes((await azure.send("GET", None, query)).body))
 
     assert [(one.name, one.size, one.md5, one.content_type) for one in found] == [
         (name, 5000, MD5, "text/plain") for name in names[:3]]

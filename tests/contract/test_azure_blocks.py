@@ -11,9 +11,8 @@ from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import BlobProperties
 from blobmove.stores.azure.blobs import AzureBlobs
 from blobmove.stores.azure.blocklist import read_page
-from blobmove.stores.http import HttpClient
 from tests.cloud.content import Mod251, digest
-from tests.contract.azure_requests import send
+from tests.contract.azure_requests import RawAzure
 from tests.contract.worlds import AzureWorld, refusal
 
 PLAIN = BlobProperties(content_type="text/plain")
@@ -62,11 +61,11 @@ async def test_a_damaged_block_is_refused(azure_world: AzureWorld, blobs: AzureB
 
 
 async def test_the_crc64_of_a_block_comes_back(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
     block_id = to_base64(b"id-0001").replace("=", "%3D")
 
-    answer = await send(azure_http, azure_world, "PUT", "big", f"comp=block&blockid={block_id}", body=_block(0))
+    answer = await azure.send("PUT", "big", f"comp=block&blockid={block_id}", body=_block(0))
 
     assert answer.status == 201
     assert answer.headers["x-ms-content-crc64"] == azure_crc64(_crc64(_block(0)))
@@ -83,12 +82,12 @@ async def test_the_md5_of_a_block_list_is_stored_unchecked(azure_world: AzureWor
 
 
 async def test_without_an_md5_a_block_list_leaves_none(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
     await _stage(blobs, "big")
     items = "".join(f"<Uncommitted>{to_base64(one.encode())}</Uncommitted>" for one in IDS)
 
-    answer = await send(azure_http, azure_world, "PUT", "big", "comp=blocklist",
+    answer = await azure.send("PUT", "big", "comp=blocklist",
                         body=f"<BlockList>{items}</BlockList>".encode())
 
     assert answer.status == 201
@@ -114,7 +113,7 @@ async def test_a_block_that_is_not_there_spoils_the_list(azure_world: AzureWorld
 
 
 async def test_the_same_list_again_is_refused_by_condition_only(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
     await _stage(blobs, "big")
     await blobs.put_block_list("big", IDS, md5=ANY_MD5, properties=PLAIN)
@@ -123,7 +122,7 @@ async def test_the_same_list_again_is_refused_by_condition_only(
         await blobs.put_block_list("big", IDS, md5=ANY_MD5, properties=PLAIN)
     refusal(caught, Kind.EXISTS, "BlobAlreadyExists", Side.DESTINATION)
     items = "".join(f"<Latest>{to_base64(one.encode())}</Latest>" for one in IDS)
-    again = await send(azure_http, azure_world, "PUT", "big", "comp=blocklist",
+    again = await azure.send("PUT", "big", "comp=blocklist",
                        body=f"<BlockList>{items}</BlockList>".encode())
     assert again.status == 201
     assert bytes(await blobs.read("big", 0, 3000)) == CONTENT.read(0, 3000)
@@ -139,11 +138,11 @@ async def test_a_commit_forgets_the_blocks_it_does_not_name(azure_world: AzureWo
 
 
 async def test_a_whole_blob_forgets_the_staged_blocks(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
     await _stage(blobs, "big")
 
-    answer = await send(azure_http, azure_world, "PUT", "big", headers=[("x-ms-blob-type", "BlockBlob")], body=b"x")
+    answer = await azure.send("PUT", "big", headers=[("x-ms-blob-type", "BlockBlob")], body=b"x")
 
     assert answer.status == 201
     left = await blobs.blocks("big", committed=False)
@@ -165,9 +164,9 @@ async def test_staged_blocks_alone_are_no_blob(azure_world: AzureWorld, blobs: A
     await blobs.put_block_list("other", IDS, md5=ANY_MD5, properties=PLAIN)
 
 
-async def test_deleting_a_blob_ends_it(azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient) -> None:
+async def test_deleting_a_blob_ends_it(azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure) -> None:
     await _stage(blobs, "big")
     await blobs.put_block_list("big", IDS, md5=ANY_MD5, properties=PLAIN)
 
-    assert (await send(azure_http, azure_world, "DELETE", "big")).status == 202
+    assert (await azure.send("DELETE", "big")).status == 202
     assert await blobs.properties("big") is None

@@ -12,10 +12,9 @@ from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import BlobProperties
 from blobmove.stores.azure.blobs import AzureBlobs
 from blobmove.stores.azure.blocklist import read_page
-from blobmove.stores.http import HttpClient
 from tests.cloud.control import Cloud
 from tests.cloud.specs import ObjectSpec
-from tests.contract.azure_requests import send
+from tests.contract.azure_requests import RawAzure
 from tests.contract.worlds import AzureWorld, refusal
 
 PLAIN = BlobProperties(content_type="text/plain")
@@ -55,21 +54,21 @@ async def test_dots_at_the_end_are_cut_off(azure_world: AzureWorld, blobs: Azure
 
 
 async def test_control_characters_are_refused(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
-    answer = await send(azure_http, azure_world, "PUT", "ctl%01", headers=[BLOCK_BLOB], body=b"x")
+    answer = await azure.send("PUT", "ctl%01", headers=[BLOCK_BLOB], body=b"x")
 
     if azure_world.deviates("control-characters-accepted"):
-        listing = await send(azure_http, azure_world, "GET", None, "restype=container&comp=list")
+        listing = await azure.send("GET", None, "restype=container&comp=list")
         assert (answer.status, listing.status) == (201, 500)
     else:
         assert answer.status == 400
 
 
 @pytest.mark.parametrize("name", ["n" * 1025, "/".join("s" * 255)], ids=["1025 characters", "255 segments"])
-async def test_names_have_limits(azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient, name: str) -> None:
-    good = await send(azure_http, azure_world, "PUT", name[:-1].removesuffix("/"), headers=[BLOCK_BLOB], body=b"x")
-    bad = await send(azure_http, azure_world, "PUT", name, headers=[BLOCK_BLOB], body=b"x")
+async def test_names_have_limits(azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure, name: str) -> None:
+    good = await azure.send("PUT", name[:-1].removesuffix("/"), headers=[BLOCK_BLOB], body=b"x")
+    bad = await azure.send("PUT", name, headers=[BLOCK_BLOB], body=b"x")
 
     assert good.status == 201
     assert bad.status == (201 if azure_world.deviates("long-names-accepted") else 400)
@@ -97,17 +96,17 @@ async def test_metadata_has_a_limit(azure_world: AzureWorld, blobs: AzureBlobs) 
 
 
 async def test_a_metadata_name_comes_once(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure
 ) -> None:
     headers = [BLOCK_BLOB, ("x-ms-meta-Name", "a"), ("x-ms-meta-name", "b")]
 
-    answer = await send(azure_http, azure_world, "PUT", "one", headers=headers, body=b"x")
+    answer = await azure.send("PUT", "one", headers=headers, body=b"x")
 
     assert answer.status == (201 if azure_world.deviates("metadata-case-duplicates") else 400)
 
 
 async def test_a_blob_from_a_url_is_proven_by_the_source_md5(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient, cloud: Cloud
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure, cloud: Cloud
 ) -> None:
     cloud.bucket("source")
     stored = cloud.put("source", ObjectSpec(key="one", size=5000))[0]
@@ -115,9 +114,9 @@ async def test_a_blob_from_a_url_is_proven_by_the_source_md5(
     right = to_base64(bytes.fromhex(stored.etag))
     headers = [BLOCK_BLOB, ("x-ms-copy-source", source)]
 
-    wrong = await send(azure_http, azure_world, "PUT", "one", headers=[
+    wrong = await azure.send("PUT", "one", headers=[
         *headers, ("x-ms-source-content-md5", to_base64(b"0" * 16))])
-    good = await send(azure_http, azure_world, "PUT", "one", headers=[*headers, ("x-ms-source-content-md5", right)])
+    good = await azure.send("PUT", "one", headers=[*headers, ("x-ms-source-content-md5", right)])
 
     if azure_world.deviates("no-put-blob-from-url"):
         assert {wrong.status, good.status} <= {500, 501}
@@ -131,14 +130,14 @@ async def test_a_blob_from_a_url_is_proven_by_the_source_md5(
 
 
 async def test_a_block_from_a_url_brings_its_range(
-    azure_world: AzureWorld, blobs: AzureBlobs, azure_http: HttpClient, cloud: Cloud
+    azure_world: AzureWorld, blobs: AzureBlobs, azure: RawAzure, cloud: Cloud
 ) -> None:
     cloud.bucket("source")
     cloud.put("source", ObjectSpec(key="one", size=5000))
     source = f"{cloud.s3_url}/source/one?X-Amz-Signature=1&X-Amz-Date=20990101T000000Z&X-Amz-Expires=1"
     query = f"comp=block&blockid={quote(to_base64(b'id-0001'), safe='')}"
 
-    answer = await send(azure_http, azure_world, "PUT", "one", query, headers=[
+    answer = await azure.send("PUT", "one", query, headers=[
         ("x-ms-copy-source", source), ("x-ms-source-range", "bytes=1000-1099")])
 
     if azure_world.deviates("no-foreign-source"):

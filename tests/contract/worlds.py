@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 import pytest
@@ -172,18 +173,15 @@ class AzureWorld:
 
 
 async def ask(
-    http: HttpClient, world: S3World, key: str, *extra: tuple[str, str], method: str = "GET", expires: int = 3600,
-    age: int = 0, tamper: bool = False,
+    http: HttpClient, world: S3World, key: str, *extra: tuple[str, str], age: int = 0, tamper: bool = False
 ) -> Answer:
-    """One presigned request with any query parameters, as the door would sign it; `age`: seconds since it was."""
-    from datetime import UTC, datetime, timedelta
-
+    """One GET by a URL signed for an hour, `age` seconds ago, with any query parameters; `tamper` spoils it."""
     host, path = world.url.partition("://")[2], f"/{world.bucket}/{encode_key(key)}"
     signer = Presigner(CREDENTIALS, REGION, host)
-    query = signer.query(method, path, extra, now=datetime.now(UTC) - timedelta(seconds=age), expires=expires)
+    query = signer.query("GET", path, extra, now=datetime.now(UTC) - timedelta(seconds=age))
     if tamper:
         query = query[:-1] + ("0" if query[-1] != "0" else "1")
-    return await http.send(method, f"{world.url}{path}?{query}")
+    return await http.send("GET", f"{world.url}{path}?{query}")
 
 
 def refusal(caught: pytest.ExceptionInfo[StoreError], kind: Kind, code: str, side: Side) -> None:
