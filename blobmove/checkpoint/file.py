@@ -118,14 +118,12 @@ def held(path: Path, command: str) -> Iterator[None]:
 
     Raises HeldError (exit 11) naming the process that holds it.
     """
-    lock = lock_path(path)
+    handle = _open_lock(path)
     try:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UsageError("E403-CHECKPOINT", f"the folder of {path} cannot be written", cause=error.strerror,
-                         hint="check the folder's owner and permissions, or name another with --checkpoint") from None
-    try:
-        if not _locked(handle):
+        while (locked := _locked(handle)) and not _is_there(handle, lock_path(path)):
+            os.close(handle)  # who held it before has removed the file: this lock would be on nothing
+            handle = _open_lock(path)
+        if not locked:
             holder = os.pread(handle, 200, 0).decode("utf-8", "replace").strip()
             raise HeldError("E423-CHECKPOINT", f"another process holds {path}", cause=holder or None,
                             hint="wait for it or stop it; `blobmove status` shows how far it is")
@@ -134,6 +132,22 @@ def held(path: Path, command: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError("E403-CHECKPOINT", f"the folder of {path} cannot be written", cause=error.strerror,
+                         hint="check the folder's owner and permissions, or name another with --checkpoint") from None
+
+
+def _is_there(handle: int, lock: Path) -> bool:
+    """Whether the open file is the one that the name stands for now."""
+    try:
+        return os.path.samestat(os.fstat(handle), lock.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(handle: int) -> bool:

@@ -46,7 +46,7 @@ def _same_version(new: str, old: str) -> str:
     """SQL: does the new row speak of the version the old one stands for? By ETag, else by time, else by size."""
     return (
         f"(CASE WHEN {new}.etag IS NOT NULL THEN {new}.etag IS {old}.etag OR {new}.etag IS {old}.source_etag"
-        f" ELSE coalesce({new}.modified_ms = {old}.modified_ms, {new}.size = {old}.size, true) END)"
+        f" ELSE coalesce({new}.modified_ms = {old}.modified_ms, {new}.size = {old}.size, false) END)"
     )
 
 
@@ -243,15 +243,19 @@ class PlanStage:
 
     def adopt(
         self, *, plan: str, source: str, destination: str, planned_at: str, settings: dict[str, Any],
-        sizing: dict[str, Any],
+        sizing: dict[str, Any], rails: bool = True,
     ) -> PlanChange | None:
-        """Take the plan over into the checkpoint: all of it, or on any error nothing."""
+        """Take the plan over into the checkpoint: all of it, or on any error nothing.
+
+        What is known of Rails' rows is replaced only where the database was read this time (`rails`).
+        """
         with self._writer.transaction() as db:
             previous = read_setup(db)
             change = self._change(db, previous.plan) if previous else None
             db.execute(_ADOPT)
-            db.execute("DELETE FROM rails_blob")
-            db.execute("INSERT INTO rails_blob SELECT * FROM incoming.rails ORDER BY slot")
+            if rails:
+                db.execute("DELETE FROM rails_blob")
+                db.execute("INSERT INTO rails_blob SELECT * FROM incoming.rails ORDER BY slot")
             db.execute(
                 "INSERT OR REPLACE INTO setup VALUES (1, ?, ?, ?, ?, ?, ?)",
                 (plan, source, destination, planned_at, json.dumps(settings), json.dumps(sizing)),
@@ -280,8 +284,10 @@ class PlanStage:
 def _incoming_row(row: Planned) -> tuple[Any, ...]:
     version, decision = row.version, row.decision
     identity = None if version.is_latest else version.version_id or "null"
-    # The null version that is current is what a GET without versionId reads, and that needs one permission less.
-    pinned = None if version.is_latest and version.version_id == "null" else version.version_id
+    # A current version is pinned by its ETag: with the version id the GET would still find it after it was
+    # overwritten or deleted, and copy what is no longer there. Without an ETag the version id must do.
+    current = version.is_latest and (version.etag is not None or version.version_id == "null")
+    pinned = None if current else version.version_id
     return (
         slot(version.key, identity), version.key, pinned, version.size, etag_in(version.etag),
         version.modified_ms, class_in(version.storage_class), version.encryption, version.checksum_algorithm,

@@ -20,7 +20,7 @@ _PROVEN = ", ".join(f"'{state}'" for state in PROVEN_STATES)
 _REPORT = (
     "o.id, o.key, o.version_id, o.size, o.state, o.reason, o.detail, o.attempts, o.proof, o.md5, o.crc64, "
     "coalesce(o.source_etag, o.etag), coalesce(o.blob_name, o.key), o.blob_etag, o.content_type, o.class, "
-    "r.id, r.service_name, o.settled_ms, o.seconds, o.notes"
+    "r.id, r.service_name, o.settled_ms, o.seconds, o.notes, o.modified_ms"
 )
 
 
@@ -182,9 +182,9 @@ class CheckpointReader:
 RECORD_FIELDS = (
     "key", "version_id", "size", "state", "reason", "error", "attempts", "proof", "md5", "crc64", "source_etag",
     "blob_name", "blob_etag", "content_type", "storage_class", "rails_id", "rails_service", "settled_at", "seconds",
-    "notes",
+    "notes", "source_modified",
 )
-"""The fields of `report --objects`, as cli.md names them."""
+"""The fields of `report --objects`, as cli.md names them; times in milliseconds since 1970."""
 
 
 def _record(row: Row) -> Row:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from blobmove.checkpoint.file import connect, explained, held
-from blobmove.checkpoint.values import etag_in
+from blobmove.checkpoint.values import etag_in, read_setup
 from blobmove.core.model import Outcome, State
 from blobmove.core.selection import ARCHIVED
 
@@ -64,6 +64,18 @@ class CheckpointWriter:
         with contextlib.suppress(sqlite3.Error):
             self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.db.close()
+
+    def discard_unplanned(self) -> None:
+        """Remove the file again if no plan was ever adopted; the lock is still held, so it is nobody else's.
+
+        The lock's own file goes last; who waits for it notices (checkpoint.file.held).
+        """
+        with contextlib.suppress(sqlite3.Error):
+            if read_setup(self.db) is not None:
+                return
+        self.db.close()
+        for ending in ("", "-wal", "-shm", "-lock"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from blobmove.checkpoint.file import lock_path
 from blobmove.checkpoint.values import Setup, read_setup
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.cli.wiring import s3_settings
@@ -46,19 +45,12 @@ class Ends:
 
 async def plan(settings: PlanSettings, listener: Listener) -> PlanResult:
     """Read the list, check it, adopt it. A checkpoint begun here is removed again when the first plan fails."""
-    fresh = not settings.checkpoint.exists()
-    try:
-        with CheckpointWriter(settings.checkpoint, "plan", create=True) as writer:
+    with CheckpointWriter(settings.checkpoint, "plan", create=True) as writer:
+        try:
             return await _plan(settings, listener, writer)
-    except BaseException:
-        if fresh:
-            _remove(settings.checkpoint)
-        raise
-
-
-def _remove(path: Path) -> None:
-    for name in (path, lock_path(path), Path(f"{path}-wal"), Path(f"{path}-shm")):
-        name.unlink(missing_ok=True)
+        except BaseException:
+            writer.discard_unplanned()
+            raise
 
 
 async def _plan(settings: PlanSettings, listener: Listener, writer: CheckpointWriter) -> PlanResult:
@@ -147,8 +139,13 @@ def _addressing(settings: PlanSettings, ends: Ends) -> dict[str, Any]:
 
 
 def _selection(settings: PlanSettings, ends: Ends) -> Selection:
+    prefix = settings.prefix or ends.source.prefix
+    if not prefix.startswith(ends.source.prefix):
+        raise UsageError("E400-PREFIX", f"--prefix {prefix} does not lie within {ends.source}",
+                         cause="a prefix is a whole one, counted from the beginning of the key",
+                         hint=f"--prefix {ends.source.prefix}{prefix}")
     return Selection(
-        prefix=settings.prefix or ends.source.prefix, excludes=settings.exclude,
+        prefix=prefix, excludes=settings.exclude,
         all_versions=settings.all_versions, only_referenced=settings.only_referenced,
     )
 

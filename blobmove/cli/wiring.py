@@ -75,10 +75,12 @@ def endpoint() -> str | None:
 
 
 def s3_settings(bucket: str, remembered: dict[str, Any]) -> S3Settings:
-    """How to reach a bucket: the environment first, then what the plan found out."""
+    """How to reach a bucket. Where the plan has found it counts more than where the shell happens to be set to."""
+    told = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    found = remembered.get("region")
     return S3Settings(
         bucket=bucket,
-        region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or remembered.get("region"),
+        region=(told or found) if endpoint() else (found or told),
         endpoint=endpoint(),
         addressing=remembered.get("addressing", "auto"),
         ca_file=os.environ.get("AWS_CA_BUNDLE"),
@@ -90,7 +92,10 @@ async def opened(
     setup: Setup, listener: Listener, options: MoveOptions, *, concurrency: int | None, max_memory: int,
     bandwidth: Timetable | None = None,
 ) -> AsyncIterator[Opened]:
-    """Open both doors for a run. Closed under a shield of five seconds, also after an abort."""
+    """Open both doors for a run. Closed under a shield of five seconds, also after an abort.
+
+    Collecting a body takes about twice its size for a moment, so the budgets for bodies are half of `max_memory`.
+    """
     stop = Stop()
     async with AsyncExitStack() as stack:
         bucket = parse_source(setup.source).bucket
@@ -108,7 +113,7 @@ async def opened(
             source=source, destination=blobs,
             s3=Requests(Side.SOURCE, _aimd(concurrency), source.renew, stop, listener),
             azure=Requests(Side.DESTINATION, _aimd(concurrency), renew_azure, stop, listener),
-            memory=Budget(lambda: max_memory * 3 // 4), read_back=Budget(lambda: max_memory // 4),
+            memory=Budget(lambda: max_memory * 3 // 8), read_back=Budget(lambda: max_memory // 8),
             bandwidth=Bandwidth(_rate_now(bandwidth)), counters=Counters(), options=options,
         )
         yield Opened(setup, s3, azure, bench, stop)
@@ -153,8 +158,9 @@ def run_copy(settings: CopySettings, listener: Listener) -> tuple[CopySummary, i
         with CheckpointReader(settings.checkpoint) as reader, CheckpointWriter(settings.checkpoint, "copy") as writer:
             setup = reader.setup()
             require_resume(reader, settings)
+            most = settings.max_memory // 8  # several bodies must fit, or they are moved one at a time
             options = MoveOptions(
-                settings.whole_object_limit, settings.block_size, settings.if_exists,
+                min(settings.whole_object_limit, most), min(settings.block_size, most), settings.if_exists,
                 settings.access_tier.value if settings.access_tier else None,
                 MetadataNames(setup.settings.get("metadata_names", "rename")),
             )

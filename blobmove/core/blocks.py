@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -13,7 +13,10 @@ MAX_BLOCKS: Final = 50_000
 MAX_BLOCK_BYTES: Final = 4000 * MIB
 """Azure's limits of a block blob for service versions from 2019-12-12 (azure-blob.md section 1.1)."""
 
-_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{6})-([0-9a-f]{16})\Z")
+ID_CHARACTERS: Final = 32
+MAX_ID_BYTES: Final = 64
+
+_ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{6})-([0-9a-f]{16})-*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,15 @@ def fingerprint(etag: str, size: int, blocks: Sequence[Block]) -> str:
     return blake2b(f"{etag}|{size}|{cuts}".encode(), digest_size=4).hexdigest()
 
 
-def block_id(fingerprint: str, index: int, crc64: int) -> str:
-    """The id of a block, 32 characters always: Azure demands one length for all ids of a blob."""
-    return f"{fingerprint}-{index:06d}-{crc64:016x}"
+def block_id(fingerprint: str, index: int, crc64: int, width: int = ID_CHARACTERS) -> str:
+    """The id of a block, always of `width` characters: Azure demands one length for all ids of a blob."""
+    return f"{fingerprint}-{index:06d}-{crc64:016x}".ljust(width, "-")
+
+
+def room_for_ids(present: Iterable[str]) -> int | None:
+    """The width our ids must have beside the ids present, or None where those are too short for ours."""
+    width = max((len(text) for text in present), default=ID_CHARACTERS)
+    return width if ID_CHARACTERS <= width <= MAX_ID_BYTES else None
 
 
 def read_block_id(text: str) -> tuple[str, int, int] | None:

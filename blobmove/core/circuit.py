@@ -36,11 +36,13 @@ class Circuit:
     """Holds doubtful failures back until another object shows that the side works.
 
     Outcomes that are held when the run stops are dropped: those objects stay pending, nothing that was not really
-    tried is marked failed (issue: one 403 fails one object; when everything answers 403 the run stops).
+    tried is marked failed (issue: one 403 fails one object; when everything answers 403 the run stops). `answered`
+    names the sides that did what was asked of them at least once in this run.
     """
 
     held: list[Doubt] = field(default_factory=list)
     open: bool = False
+    answered: set[Side] = field(default_factory=set)
 
     def settled(self, outcome: Outcome) -> list[Outcome]:
         """An object ended without doubt: returns it together with the held ones that are now cleared."""
@@ -49,6 +51,7 @@ class Circuit:
             cleared = {Side.SOURCE, Side.DESTINATION}
         elif outcome.state in _SOURCE_ANSWERED:
             cleared = {Side.SOURCE}
+        self.answered |= cleared
         freed = [doubt.outcome for doubt in self.held if doubt.side in cleared]
         self.held = [doubt for doubt in self.held if doubt.side not in cleared]
         return [*freed, outcome]
@@ -63,6 +66,12 @@ class Circuit:
     def sides(self) -> tuple[Side, ...]:
         """The sides that have held failures and must be probed when the work is done."""
         return tuple(side for side in Side if any(doubt.side is side for doubt in self.held))
+
+    def unproven(self, side: Side) -> Doubt | None:
+        """A denial of a side that has not done anything it was asked in this run: it may be about every object."""
+        if side in self.answered:
+            return None
+        return next((doubt for doubt in self.held if doubt.side is side and doubt.kind is Kind.DENIED), None)
 
     def release(self, side: Side) -> list[Outcome]:
         """The probe of this side went well: its held failures were about those objects."""

@@ -91,6 +91,7 @@ class Kind(Enum):
     MISSING = auto()      # the object is not there (any more)
     ARCHIVED = auto()     # Glacier: must be restored first
     EXISTS = auto()       # the destination already holds a blob of that name, or not the one we wrote
+    DISTURBED = auto()    # another writer stages or commits under this name: look again, start over
     DENIED = auto()       # 403 that may concern this object only
     REJECTED = auto()     # 400 and the like: will be the same answer next time, for this object
     STOP_ACCESS = auto()  # concerns every object: unknown key, bad signature, account access refused

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from blobmove.core.blocks import MIB
+from blobmove.core.blocks import MAX_BLOCKS, MIB, ObjectTooLarge, block_size_for
 from blobmove.core.results import Forecast, SizeBucket
 
 GIB: Final = 1024 * MIB
@@ -69,9 +69,15 @@ class Sizing:
         self._classes[place][0] += 1
         self._classes[place][1] += size
         large = size > self.whole_limit
-        blocks = -(-size // self.block_size) if large else 1
+        blocks = self._blocks(size) if large else 1
         self.gets += blocks
         self.writes += blocks + large  # the blocks of a large object have to be committed
+
+    def _blocks(self, size: int) -> int:
+        try:
+            return -(-size // block_size_for(size, self.block_size))
+        except ObjectTooLarge:
+            return MAX_BLOCKS  # the copy of this object will fail and say why
 
     def buckets(self) -> tuple[SizeBucket, ...]:
         return tuple(SizeBucket(bound, *counts) for bound, counts in zip(SIZE_BOUNDS, self._classes, strict=True))

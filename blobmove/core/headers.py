@@ -72,6 +72,7 @@ _LOST: Final = {
     "expires": "expires-lost",
     "x-amz-website-redirect-location": "redirect-lost",
     "x-amz-tagging-count": "tags-not-copied",
+    "x-blobmove-unreadable": "header-unreadable",  # the S3 door's word: a value in no known encoding was left out
 }
 
 

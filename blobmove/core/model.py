@@ -64,8 +64,8 @@ class RailsFacts:
 class Transfer:
     """One line of the plan that is to be moved. Picklable: it is what a batch consists of.
 
-    `own_blob_etag` is the etag this program got for its own earlier write of that blob; only with it may an
-    existing blob be overwritten.
+    `own_blob_etag` is the etag of that blob as this program wrote it, or proved it identical to S3's version of then;
+    only with it may an existing blob be overwritten.
     """
 
     id: int

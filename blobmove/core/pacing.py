@@ -7,7 +7,7 @@ from typing import Final
 
 from blobmove.core.errors import Kind
 
-MAX_ATTEMPTS: Final = 7
+MAX_ATTEMPTS: Final = 9
 """Attempts at one request before the object fails: with the schedule below about a minute of patience."""
 
 MAX_CORRUPT: Final = 3

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
 
-from blobmove.core.blocks import Block, block_id
+from blobmove.core.blocks import ID_CHARACTERS, Block, block_id
 from blobmove.core.errors import StoreError
 from blobmove.engine.bench import Bench
 from blobmove.engine.hashing import OrderedHash, crc64, crc_of, join_crcs
@@ -28,6 +28,10 @@ class Wanted:
     wholes: tuple[str, ...] = ()
     per_part: str | None = None
     crc: str | None = None
+
+    def also(self, whole: str) -> Wanted:
+        """One digest of the whole more."""
+        return replace(self, wholes=tuple(dict.fromkeys((*self.wholes, whole))))
 
     @property
     def in_order(self) -> bool:
@@ -50,8 +54,8 @@ class Found:
 class BlockPass:
     """Reads every block with `read`; with a `fingerprint` it also stages those that `held` lacks.
 
-    `held` maps a block's index to the CRC-64 under which Azure holds it already. A failure of one block lets the
-    others finish and is raised at the end: nothing is cancelled in a door.
+    `held` maps a block's index to the CRC-64 under which Azure holds it already; `width` is the length of block ids. A
+    failure of one block lets the others finish and is raised at the end: nothing is cancelled in a door.
     """
 
     bench: Bench
@@ -62,6 +66,7 @@ class BlockPass:
     name: str = ""
     fingerprint: str | None = None
     held: Mapping[int, int] = field(default_factory=dict)
+    width: int = ID_CHARACTERS
     _error: StoreError | None = None
     _ready: dict[int, Body] = field(default_factory=dict)
     _next: int = 0
@@ -106,12 +111,13 @@ class BlockPass:
         try:
             body = await self.read(block)
             await self._stage(block, body)
-            if self.wanted.in_order:
+            if self.wanted.in_order and self._error is None:
                 self._ready[block.index] = body
                 kept = True
                 await self._advance()
         except StoreError as error:
             self._error = self._error or error
+            self._drop_ready()  # what waits to be hashed would hold the memory that others wait for
         finally:
             if not kept:
                 self.bench.memory.give_back(block.length)
@@ -124,7 +130,7 @@ class BlockPass:
             self._crc[block.index] = value if self.wanted.crc == "crc64nvme" else crc_of(self.wanted.crc, body)
         if self.fingerprint is None or self.held.get(block.index) == value:
             return
-        name = block_id(self.fingerprint, block.index, value)
+        name = block_id(self.fingerprint, block.index, value, self.width)
         await self.bench.azure.run(
             lambda: self.bench.destination.put_block(self.name, name, body, crc64=value), self.attempts, corrupt=True
         )
@@ -154,7 +160,7 @@ class BlockPass:
             wholes, parts,
             self._joined(self.wanted.crc, self._crc, lengths) if self.wanted.crc else None,
             self._joined("crc64nvme", self._crc64, lengths),
-            tuple(block_id(self.fingerprint or "0" * 8, i, self._crc64[i]) for i in range(len(lengths))),
+            tuple(block_id(self.fingerprint or "0" * 8, i, self._crc64[i], self.width) for i in range(len(lengths))),
             self._staged,
         )
 

@@ -37,13 +37,18 @@ async def judge(bench: Bench, name: str, size: int, md5: bytes | None, attempts:
     """Compare an existing blob with what S3 holds (`md5` proven or about to be; None: only sizes can be compared).
 
     `--if-exists`: compare leaves a different blob alone (conflict), overwrite replaces exactly the one seen, fail
-    does not look, except at a blob that a lost answer of ours may have written.
+    takes every blob for a conflict that is not equal by its size and MD5, and reads none.
     """
     facts = await bench.azure.run(lambda: bench.destination.properties(name), attempts)
     if facts is None:
         return Existing(Verdict.WRITE)
+    if facts.placeholder:
+        return Existing(Verdict.WRITE, condition=Condition(facts.etag))
     policy = bench.options.if_exists
     if policy is IfExists.FAIL and not attempts.lost:
+        # Equal by what Azure says of it: our own, from a run that was killed before it could note it. Never read.
+        if facts.size == size and md5 is not None and facts.md5 == md5 and facts.blob_type == "BlockBlob":
+            return Existing(Verdict.IDENTICAL, facts.etag)
         return Existing(Verdict.CONFLICT, reason="destination-exists")
     if await _identical(bench, name, facts, size, md5, attempts):
         return Existing(Verdict.IDENTICAL, facts.etag)
@@ -56,7 +61,7 @@ async def _identical(
     bench: Bench, name: str, facts: BlobFacts, size: int, md5: bytes | None, attempts: Attempts
 ) -> bool:
     """Equal size, and an MD5 that Azure computed itself; what an uploader merely claimed is read back."""
-    if facts.size != size or md5 is None:
+    if facts.size != size or md5 is None or facts.blob_type != "BlockBlob":
         return False
     if facts.md5 is not None and facts.md5 != md5:
         return False

@@ -9,15 +9,17 @@ from blobmove.core.digests import bare, multipart_etag, stored_checksums
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import BlobProperties, blob_properties
 from blobmove.core.model import Outcome, Proof, State, Transfer
+from blobmove.core.notes import metadata_notes, rails_notes
 from blobmove.core.pacing import MAX_CORRUPT
 from blobmove.core.proof import Evidence, choose, composite_checksum, etag_md5, whole_checksum
 from blobmove.engine.bench import Bench, encryption_of
 from blobmove.engine.blockpass import BlockPass, Found, Wanted
 from blobmove.engine.existing import Verdict, judge, read_md5
 from blobmove.engine.hashing import digest, is_crc
+from blobmove.engine.leftovers import Staged, make_room, staged_under
 from blobmove.engine.parts import part_sizes
 from blobmove.engine.requests import Attempts
-from blobmove.engine.small import check_version, rails_notes, require, written
+from blobmove.engine.small import check_version, read_otherwise, require
 from blobmove.stores.azure.blobs import ABSENT, Condition
 from blobmove.stores.http import Body
 
@@ -53,19 +55,21 @@ class PartsDiffer(Exception):
 
 async def move_large(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome:
     """Move one object in blocks. Raises StoreError when it cannot be moved."""
-    exact, own = False, transfer.own_blob_etag
+    exact, own, trusting = False, transfer.own_blob_etag, True
     for attempt in range(1, MAX_CORRUPT + 2):
         last = attempt > MAX_CORRUPT
         try:
             job = await _describe(bench, replace(transfer, own_blob_etag=own), attempts, exact=exact)
-            return await _move(bench, job, attempts, last=last)
+            return await _move(bench, job, attempts, trusting=trusting, last=last)
         except PartsDiffer:
             exact = True
         except StoreError as error:
-            if error.kind is not Kind.CORRUPT or last:
+            if error.kind not in (Kind.CORRUPT, Kind.DISTURBED) or last:
                 raise
             attempts.count += 1
             own = error.written_etag or own
+            # After a difference a block that Azure holds may be the wrong one: read and compare them all.
+            trusting = trusting and error.kind is Kind.DISTURBED
     raise StoreError(Side.SOURCE, Kind.CORRUPT, "ChecksumDiffers", "the parts do not give S3's ETag")
 
 
@@ -87,6 +91,8 @@ async def _describe(bench: Bench, transfer: Transfer, attempts: Attempts, *, exa
             proof = choose(replace(evidence, boundaries=False))
     properties, notes = blob_properties(answer.headers, bench.options.metadata_names)
     proof, wanted = _wanted(proof, evidence)
+    if transfer.rails is not None and transfer.rails.sha256 is not None:
+        wanted = wanted.also("sha256")  # the row is compared, whatever the proof
     return Job(
         transfer, etag, size, evidence, proof, wanted, _blocks(bench, size, sizes), sizes is not None and not exact,
         properties, notes,
@@ -115,52 +121,67 @@ def _wanted(proof: Proof, evidence: Evidence) -> tuple[Proof, Wanted]:
         return proof, Wanted(("md5",), crc=whole.algorithm) if is_crc(whole.algorithm) else Wanted(
             ("md5", whole.algorithm)
         )
-    if proof is Proof.RAILS_MD5 and evidence.rails is not None and evidence.rails.md5 is None:
-        return proof, Wanted(("md5", "sha256"))
     return proof, Wanted(("md5",))
 
 
-async def _move(bench: Bench, job: Job, attempts: Attempts, *, last: bool) -> Outcome:
+async def _move(bench: Bench, job: Job, attempts: Attempts, *, trusting: bool, last: bool) -> Outcome:
     present, condition = await _look(bench, job, attempts)
     if present is not None:
         return present
     name = job.transfer.blob_name
     mark = fingerprint(job.etag, job.size, job.blocks)
-    held = await _held(bench, name, mark, job.blocks, attempts)
+    staged = await staged_under(bench, name, attempts)
+    room = await make_room(bench, name, staged, condition, attempts)
     found = await BlockPass(
         bench, job.blocks, job.wanted, lambda block: _read_source(bench, job, block, attempts), attempts,
-        name=name, fingerprint=mark, held=held,
+        name=name, fingerprint=mark, held=_held(staged, mark, job.blocks) if trusting else {}, width=room.width,
     ).run()
     shown = _show(job, found, last=last)
+    if shown.proof is Proof.READ_BACK and found.staged:
+        await _require_same_again(bench, job, found, attempts)
     try:
         blob_etag = await bench.azure.run(
             lambda: bench.destination.put_block_list(
-                name, found.block_ids, md5=shown.md5, properties=job.properties, condition=condition,
+                name, found.block_ids, md5=shown.md5, properties=job.properties, condition=room.condition,
                 tier=bench.options.tier,
             ),
-            attempts,
+            attempts, corrupt=True,
         )
     except StoreError as error:
         if error.kind is not Kind.EXISTS:
             raise
         return await _after_race(bench, job, shown, attempts)
-    if shown.proof is Proof.READ_BACK:
-        seen = await read_md5(bench, name, job.size, attempts, etag=blob_etag)
-        if seen != shown.md5:
-            raise written(blob_etag)
+    if shown.proof is Proof.READ_BACK and await read_md5(bench, name, job.size, attempts, etag=blob_etag) != shown.md5:
+        raise read_otherwise(blob_etag)
     return _outcome(job, State.COPIED, shown, blob_etag, attempts)
 
 
-async def _held(
-    bench: Bench, name: str, mark: str, blocks: tuple[Block, ...], attempts: Attempts
-) -> dict[int, int]:
+async def _require_same_again(bench: Bench, job: Job, found: Found, attempts: Attempts) -> None:
+    """Nobody has a checksum of these bytes: a second reading shows that the first came through unharmed.
+
+    Not needed where nothing had to be staged: then every block came as an earlier reading had found it.
+    """
+    again = await _read_again(bench, job, attempts)
+    require(again.crc64 == found.crc64 and again.wholes == found.wholes, "the digests of a second reading")
+
+
+async def _read_again(bench: Bench, job: Job, attempts: Attempts) -> Found:
+    """One more pass over S3's bytes that stages nothing."""
+    return await BlockPass(
+        bench, job.blocks, job.wanted, lambda block: _read_source(bench, job, block, attempts), attempts
+    ).run()
+
+
+def _held(staged: Staged, mark: str, blocks: tuple[Block, ...]) -> dict[int, int]:
     """Index and CRC-64 of the uncommitted blocks that belong to this version cut this way; all others are ignored."""
     held: dict[int, int] = {}
-    for text, length in await bench.azure.run(lambda: bench.destination.blocks(name, committed=False), attempts):
+    twice: set[int] = set()
+    for text, length in staged:
         told = read_block_id(text)
         if told and told[0] == mark and told[1] < len(blocks) and blocks[told[1]].length == length:
+            twice.update({told[1]} if told[1] in held else ())
             held[told[1]] = told[2]
-    return held
+    return {index: crc for index, crc in held.items() if index not in twice}
 
 
 async def _read_source(bench: Bench, job: Job, block: Block, attempts: Attempts) -> Body:
@@ -225,18 +246,36 @@ async def _look(bench: Bench, job: Job, attempts: Attempts) -> tuple[Outcome | N
     md5 = etag_md5(job.etag, job.evidence.encryption)
     proof = Proof.ETAG_MD5
     if md5 is None and facts.size == job.size:
-        shown = await _read_destination(bench, job, facts.etag, attempts)
+        shown = await _show_existing(bench, job, facts.etag, attempts)
         md5, proof = (shown.md5, shown.proof) if shown else (None, proof)
     existing = await judge(bench, name, job.size, md5, attempts)
     if existing.verdict is Verdict.WRITE:
         return None, existing.condition
-    state = State.PRESENT if existing.verdict is Verdict.IDENTICAL else State.CONFLICT
+    identical = existing.verdict is Verdict.IDENTICAL
+    if proof is Proof.READ_BACK and identical:
+        seen = await read_md5(bench, name, job.size, attempts, etag=facts.etag)
+        if seen != md5:
+            raise read_otherwise("")
     return Outcome(
-        job.transfer.id, state, existing.reason, attempts=attempts.count, size=job.size,
-        proof=proof if state is State.PRESENT else None, md5=md5, source_etag=job.etag,
+        job.transfer.id, State.PRESENT if identical else State.CONFLICT, existing.reason, attempts=attempts.count,
+        size=job.size, proof=proof if identical else None, md5=md5, source_etag=job.etag,
         blob_etag=existing.blob_etag or None, content_type=job.properties.content_type,
-        notes=(*job.notes, *rails_notes(job.transfer, md5, job.size)),
+        notes=_notes(job, md5),
     ), ABSENT
+
+
+async def _show_existing(bench: Bench, job: Job, blob_etag: str, attempts: Attempts) -> Shown | None:
+    """What an existing blob should be, and by which proof; None where it is shown not to be that.
+
+    By S3's record over Azure's bytes, without reading S3. Where there is no record, or only a row of Rails that may
+    be wrong, S3's bytes are read: the blob may be our own, from a run that was killed before it could note it.
+    """
+    if job.proof is not Proof.READ_BACK:
+        shown = await _read_destination(bench, job, blob_etag, attempts)
+        if shown is not None or job.proof is not Proof.RAILS_MD5:
+            return shown
+    found = await _read_again(bench, job, attempts)
+    return Shown(Proof.READ_BACK, found.wholes["md5"], found)
 
 
 async def _read_destination(bench: Bench, job: Job, blob_etag: str, attempts: Attempts) -> Shown | None:
@@ -249,8 +288,6 @@ async def _read_destination(bench: Bench, job: Job, blob_etag: str, attempts: At
         bench.counters.bytes_read += block.length
         return body
 
-    if job.proof is Proof.READ_BACK:
-        return None
     found = await BlockPass(bench, job.blocks, job.wanted, read, attempts).run()
     try:
         return _show(job, found, last=False)
@@ -259,8 +296,12 @@ async def _read_destination(bench: Bench, job: Job, blob_etag: str, attempts: At
 
 
 async def _after_race(bench: Bench, job: Job, shown: Shown, attempts: Attempts) -> Outcome:
-    existing = await judge(bench, job.transfer.blob_name, job.size, shown.md5, attempts)
+    name = job.transfer.blob_name
+    existing = await judge(bench, name, job.size, shown.md5, attempts)
     if existing.verdict is Verdict.IDENTICAL:
+        reads_back = shown.proof is Proof.READ_BACK
+        if reads_back and await read_md5(bench, name, job.size, attempts, etag=existing.blob_etag) != shown.md5:
+            raise read_otherwise(existing.blob_etag if attempts.lost else "")
         return _outcome(job, State.COPIED if attempts.lost else State.PRESENT, shown, existing.blob_etag, attempts)
     if existing.verdict is Verdict.WRITE:
         raise StoreError(Side.DESTINATION, Kind.TRANSIENT, "DestinationChanging", "the blob came and went")
@@ -272,5 +313,10 @@ def _outcome(job: Job, state: State, shown: Shown, blob_etag: str, attempts: Att
         job.transfer.id, state, attempts=attempts.count, size=job.size, proof=shown.proof, md5=shown.md5,
         crc64=shown.found.crc64, source_etag=job.etag, blob_etag=blob_etag or None,
         content_type=job.properties.content_type,
-        notes=(*job.notes, *rails_notes(job.transfer, shown.md5, job.size)),
+        notes=_notes(job, shown.md5, shown.found.wholes.get("sha256")),
     )
+
+
+def _notes(job: Job, md5: bytes | None, sha256: bytes | None = None) -> tuple[str, ...]:
+    claimed = metadata_notes(job.properties.metadata, md5)
+    return (*job.notes, *claimed, *rails_notes(job.transfer.rails, job.size, md5, sha256))

@@ -37,7 +37,7 @@ async def move(bench: Bench, transfer: Transfer) -> Outcome | Doubt:
 
 async def _move(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome | Doubt:
     try:
-        if transfer.size is None:
+        if transfer.size is None or transfer.etag is None:
             transfer = await _sized(bench, transfer, attempts)
         if (transfer.size or 0) <= bench.options.whole_object_limit:
             return await move_small(bench, transfer, attempts)
@@ -49,7 +49,7 @@ async def _move(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome
 
 
 async def _sized(bench: Bench, transfer: Transfer, attempts: Attempts) -> Transfer:
-    """A plan without sizes (a key file, a report of two columns): one HEAD pins size and version."""
+    """A plan without sizes or ETags (a key file, a report of few columns): one HEAD pins size and version."""
     answer = await bench.s3.run(
         lambda: bench.source.head(transfer.key, etag=transfer.etag, version_id=transfer.version_id), attempts
     )

@@ -9,11 +9,13 @@ from blobmove.core.digests import bare, multipart_etag, stored_checksums
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import BlobProperties, blob_properties
 from blobmove.core.model import Outcome, Proof, State, Transfer
+from blobmove.core.notes import metadata_notes, rails_notes
 from blobmove.core.pacing import MAX_CORRUPT
 from blobmove.core.proof import Evidence, choose, composite_checksum, etag_is_opaque, etag_md5, whole_checksum
 from blobmove.engine.bench import Bench, encryption_of
 from blobmove.engine.existing import Verdict, judge, read_md5
 from blobmove.engine.hashing import crc64, digest, digest_away
+from blobmove.engine.leftovers import drop, staged_under
 from blobmove.engine.parts import guess, part_sizes
 from blobmove.engine.requests import Attempts
 from blobmove.stores.azure.blobs import ABSENT, Condition
@@ -95,10 +97,20 @@ async def prove(bench: Bench, transfer: Transfer, answer: Answer, attempts: Atte
         proof = await _prove_by_parts(bench, transfer, answer.body, evidence, attempts)
     elif (whole := whole_checksum(evidence.stored)) is not None and proof is not Proof.ETAG_MD5:
         require(await digest_away(whole.algorithm, answer.body) == whole.value, f"S3's {whole.algorithm}")
+    sha256 = await _sha256_if_told(transfer, answer.body)
     if proof is Proof.RAILS_MD5:
-        proof = await _prove_by_rails(transfer, answer.body, md5, last)
+        proof = _prove_by_rails(transfer, md5, sha256, last)
+    if proof is Proof.READ_BACK and len(answer.body):
+        await _require_same_again(bench, replace(transfer, etag=etag or None), md5, attempts)
     crc = crc64(answer.body).to_bytes(8, "big") if proof is not Proof.ETAG_MD5 else None
-    return Proven(proof, md5, etag, crc, rails_notes(transfer, md5, len(answer.body)))
+    return Proven(proof, md5, etag, crc, rails_notes(transfer.rails, len(answer.body), md5, sha256))
+
+
+async def _require_same_again(bench: Bench, transfer: Transfer, md5: bytes, attempts: Attempts) -> None:
+    """Nobody has a checksum of these bytes: a second reading shows that the first came through unharmed."""
+    async with bench.read_back.hold(max(transfer.size or 0, 1)):
+        again = await _read(bench, transfer, attempts)
+        require(await digest_away("md5", again.body) == md5, "the MD5 of a second reading")
 
 
 def require(equal: bool, what: str) -> None:
@@ -140,35 +152,31 @@ def _pieces(body: Body, sizes: tuple[int, ...]) -> list[memoryview]:
     return pieces
 
 
-async def _prove_by_rails(transfer: Transfer, body: Body, md5: bytes, last: bool) -> Proof:
+async def _sha256_if_told(transfer: Transfer, body: Body) -> bytes | None:
+    """The SHA-256 of the bytes where the row has one to compare it with."""
+    told = transfer.rails is not None and transfer.rails.sha256 is not None
+    return await digest_away("sha256", body) if told else None
+
+
+def _prove_by_rails(transfer: Transfer, md5: bytes, sha256: bytes | None, last: bool) -> Proof:
     rails = transfer.rails
     if rails is None:
         return Proof.READ_BACK
-    if rails.md5 == md5 or (rails.sha256 is not None and await digest_away("sha256", body) == rails.sha256):
+    if rails.md5 == md5 or (rails.sha256 is not None and rails.sha256 == sha256):
         return Proof.RAILS_MD5
     require(last, "the checksum in the Rails row")
     return Proof.READ_BACK
 
 
-def rails_notes(transfer: Transfer, md5: bytes | None, size: int) -> tuple[str, ...]:
-    """Differences between the row and the file: reported, the file copied, the row not flipped."""
-    rails = transfer.rails
-    if rails is None:
-        return ()
-    notes = ["rails-md5-differs"] if rails.md5 is not None and md5 is not None and rails.md5 != md5 else []
-    if rails.size != size:
-        notes.append("rails-size-differs")
-    return tuple(notes)
-
-
 async def _write(bench: Bench, transfer: Transfer, answer: Answer, proven: Proven, attempts: Attempts) -> Outcome:
     properties, notes = blob_properties(answer.headers, bench.options.metadata_names)
+    notes += metadata_notes(properties.metadata, proven.md5)
     state, blob_etag, reason = await _put(bench, transfer, answer.body, properties, proven, attempts)
-    if proven.proof is Proof.READ_BACK and state is State.COPIED:
+    settled = state in (State.COPIED, State.PRESENT)
+    if proven.proof is Proof.READ_BACK and settled:
         seen = await read_md5(bench, transfer.blob_name, len(answer.body), attempts, etag=blob_etag)
         if seen != proven.md5:
-            raise written(blob_etag)
-    settled = state in (State.COPIED, State.PRESENT)
+            raise read_otherwise(blob_etag if state is State.COPIED else "")
     return Outcome(
         transfer.id, state, reason, attempts=attempts.count, size=len(answer.body),
         proof=proven.proof if settled else None, md5=proven.md5, crc64=proven.crc64, source_etag=proven.etag,
@@ -176,8 +184,8 @@ async def _write(bench: Bench, transfer: Transfer, answer: Answer, proven: Prove
     )
 
 
-def written(blob_etag: str) -> StoreError:
-    """The error for a blob that reads back otherwise than it was sent; its etag allows to write it anew."""
+def read_otherwise(blob_etag: str) -> StoreError:
+    """The error for a blob that reads back otherwise than it was sent; the etag of our own allows to write it anew."""
     error = StoreError(Side.DESTINATION, Kind.CORRUPT, "ReadBackDiffers", "Azure serves other bytes than were sent")
     error.written_etag = blob_etag
     return error
@@ -211,4 +219,7 @@ async def _put(
         if found.verdict is Verdict.CONFLICT:
             return State.CONFLICT, "", found.reason
         condition = found.condition
+        if condition == ABSENT and await staged_under(bench, transfer.blob_name, attempts):
+            # No blob, and yet Azure says that there is one: uncommitted blocks alone may be taken for it.
+            condition = await drop(bench, transfer.blob_name, attempts)
     return State.CONFLICT, "", "destination-keeps-changing"

@@ -12,7 +12,7 @@ from anyio import CapacityLimiter, to_thread
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.circuit import Circuit, Doubt
-from blobmove.core.errors import BlobmoveError, Kind, LimitReached, RefusedError, Side
+from blobmove.core.errors import BlobmoveError, Kind, LimitReached, RefusedError, Side, StoreError
 from blobmove.core.events import Finished, Listener, Note, Problem, Started, Stopping
 from blobmove.core.model import UNWELL_STATES, Outcome, State, Transfer
 from blobmove.core.results import CopySummary
@@ -103,7 +103,9 @@ class Copy:
             return await move(self.bench, transfer)
         except GeneralFailure as failure:
             self._stop_for(explain(failure.error))
-            return None
+        except BlobmoveError as error:  # a credential that cannot be renewed, for instance: drain, do not tear down
+            self._stop_for(error)
+        return None
 
     async def _record(self, results: list[Result]) -> None:
         outcomes: list[Outcome] = []
@@ -112,10 +114,31 @@ class Copy:
                 if self.stop.is_set():
                     continue  # nobody waits while a run drains, so this one was not really tried: it stays pending
                 if self.circuit.doubted(result):
-                    self._stop_for(general(result))
+                    outcomes += await self._many_doubts(result)
             elif result is not None:
                 outcomes += self.circuit.settled(result)
         await self._settle(outcomes)
+
+    async def _many_doubts(self, doubt: Doubt) -> list[Outcome]:
+        """So many refusals in a row: about these objects (say one prefix), or about everything?
+
+        S3 is asked for a byte of an object that was copied before. If it gives it, the refusals stand as they are.
+        """
+        if doubt.kind is Kind.DENIED and doubt.side is Side.SOURCE and await self._source_still_gives():
+            self.circuit.open = False
+            return self.circuit.release(doubt.side)
+        self._stop_for(general(doubt))
+        return []
+
+    async def _source_still_gives(self) -> bool:
+        known = [copy for copy in self.reader.proven_page(-1, PAGE) if copy.size > 0]
+        if not known:
+            return False
+        try:
+            await self.bench.source.get(known[0].blob_name, etag=None, byte_range=(0, 1))
+        except StoreError as error:
+            return error.kind in (Kind.MISSING, Kind.CHANGED)
+        return True
 
     async def _settle(self, outcomes: list[Outcome]) -> None:
         if not outcomes:
@@ -140,7 +163,11 @@ class Copy:
             self._stop_for(LimitReached("E006-ERRORS", text, hint="blobmove status --failed"))
 
     async def _decide_held(self) -> None:
-        """At the end some refusals are still in doubt: ask the side itself whether it is well."""
+        """At the end some refusals are still in doubt: ask the side itself whether it is well.
+
+        A bucket may be listed by who must not read its objects: a side that has given nothing in this run is asked
+        for an object, too.
+        """
         for side in self.circuit.sides():
             doubt = next(held for held in self.circuit.held if held.side is side)
             try:
@@ -148,8 +175,10 @@ class Copy:
             except BlobmoveError as error:
                 self._stop_for(error)
                 return
-            if doubt.kind is Kind.UNREACHABLE:
-                self._stop_for(general(doubt))
+            denial = self.circuit.unproven(side)
+            general_denial = denial and not (side is Side.SOURCE and await self._source_still_gives())
+            if doubt.kind is Kind.UNREACHABLE or general_denial:
+                self._stop_for(general(denial or doubt))
                 return
             await self._settle(self.circuit.release(side))
 

@@ -35,10 +35,12 @@ class Patience:
         return facts
 
     def ask(self, question: Callable[[], T], tries: int = TRIES) -> T:
-        """The answer. Raises the last DatabaseTrouble when the tries are used up or a stop is asked for, RefusedError
-        E412-SERVER when another server answers after a loss, HeldError when another run took the lock meanwhile.
+        """The answer. `tries` bounds those that meet locks; a database that is away always gets TRIES.
+
+        Raises the last DatabaseTrouble when the tries are used up or a stop is asked for, RefusedError E412-SERVER
+        when another server answers after a loss, HeldError when another run took the lock meanwhile.
         """
-        attempt = 0
+        attempt = busy = 0
         while True:
             try:
                 if attempt and self._lost:
@@ -49,7 +51,8 @@ class Patience:
                 if isinstance(fault, HeldError) and not self._lost:
                     raise
                 self._lost |= isinstance(fault, DatabaseTrouble) and fault.trouble is Trouble.LOST
-                if attempt >= tries or self._doors.stop():
+                busy += isinstance(fault, DatabaseTrouble) and fault.trouble is Trouble.BUSY
+                if busy >= tries or attempt >= TRIES or self._doors.stop():
                     raise
                 self._pause(fault, attempt)
 

@@ -151,4 +151,5 @@ class Plan:
         return stage.adopt(
             plan=self.ask.plan, source=self.ask.source, destination=self.ask.destination,
             planned_at=self.ask.planned_at, settings=self.ask.settings, sizing=dataclasses.asdict(result),
+            rails=self.rails is not None,
         )

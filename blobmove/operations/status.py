@@ -66,10 +66,14 @@ def records(reader: CheckpointReader) -> Iterator[dict[str, Any]]:
     for batch in reader.records():
         for row in batch:
             record = dict(zip(RECORD_FIELDS, row, strict=True))
-            settled = record["settled_at"]
-            if settled is not None:
-                moment = datetime.fromtimestamp(settled / 1000, UTC)
-                record["settled_at"] = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            for name in ("settled_at", "source_modified"):
+                record[name] = _iso(record[name])
             yield record
+
+
+def _iso(milliseconds: int | None) -> str | None:
+    if milliseconds is None:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

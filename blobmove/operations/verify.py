@@ -12,7 +12,7 @@ from anyio import CapacityLimiter, to_thread
 
 from blobmove.checkpoint.reader import CheckpointReader, ProvenCopy
 from blobmove.checkpoint.writer import CheckpointWriter
-from blobmove.core.errors import BlobmoveError, Kind, StoreError
+from blobmove.core.errors import BlobmoveError, StoreError
 from blobmove.core.events import Listener, Note
 from blobmove.core.model import PROVEN_STATES
 from blobmove.core.results import VerifyResult
@@ -29,6 +29,7 @@ from blobmove.stores.azure.blocklist import ListedBlob, read_page
 
 PAGE: Final = 2000
 EXAMPLES: Final = 20
+MISSING: Final = "missing on Azure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class Verify:
             missing = [copy for copy in page if self._sampled(copy)]
             for copy in missing:
                 self.tally.missing += 1
-                self.tally.example(copy.blob_name, "missing on Azure")
+                self.tally.example(copy.blob_name, MISSING)
             await self._mark([], [copy.id for copy in missing])
 
     # By reading: every byte comes back and is hashed.
@@ -176,20 +177,27 @@ class Verify:
     async def _read(self, copy: ProvenCopy) -> Seen | None:
         self.bench.counters.in_flight += 1
         try:
-            seen = await read_md5(self.bench, copy.blob_name, copy.size, Attempts())
+            return Seen(copy, await self._read_all(copy))
         except StoreError as error:
-            if error.kind is Kind.MISSING:
-                return Seen(copy, "missing on Azure")
-            if error.status == 416 or error.code == "RangeNotHonoured":
-                return Seen(copy, "shorter than what was copied")
+            if error.code == "BlobArchived":
+                return Seen(copy, "in the archive tier: its bytes cannot be read")
             self._fail(error)
-            return None
+        except BlobmoveError as error:
+            self.stop.ask(error.message, error=error)
         finally:
             self.bench.counters.in_flight -= 1
-        facts = await self.bench.azure.run(lambda: self.bench.destination.properties(copy.blob_name), Attempts())
-        if facts is not None and facts.size != copy.size:
-            return Seen(copy, f"size is {facts.size}, copied were {copy.size} bytes")
-        return Seen(copy, "" if seen == copy.md5 else f"the bytes have MD5 {seen.hex()}, copied was {_hex(copy.md5)}")
+        return None
+
+    async def _read_all(self, copy: ProvenCopy) -> str:
+        """The difference, "" for none. The size is asked for first: a blob of no bytes is not read at all."""
+        name = copy.blob_name
+        facts = await self.bench.azure.run(lambda: self.bench.destination.properties(name), Attempts())
+        if facts is None:
+            return MISSING
+        if facts.size != copy.size:
+            return f"size is {facts.size}, copied were {copy.size} bytes"
+        seen = await read_md5(self.bench, name, copy.size, Attempts(), etag=facts.etag)
+        return "" if seen == copy.md5 else f"the bytes have MD5 {seen.hex()}, copied was {_hex(copy.md5)}"
 
     async def _record(self, results: list[Seen | None]) -> None:
         found = [seen for seen in results if seen is not None]
@@ -207,7 +215,7 @@ class Verify:
         if not seen.difference:
             self.tally.identical += 1
             return
-        if seen.difference == "missing on Azure":
+        if seen.difference == MISSING:
             self.tally.missing += 1
         else:
             self.tally.different += 1

@@ -18,7 +18,7 @@ from pyreqwest.exceptions import ConnectError, DecodeError, PyreqwestError, Requ
 from pyreqwest.http import HeaderMap
 
 from blobmove import __version__
-from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.errors import Kind, Side, StoreError, UsageError
 
 CONNECT_SECONDS: Final = 15.0
 READ_SECONDS: Final = 90.0
@@ -45,20 +45,11 @@ class HttpClient:
 
     def __init__(self, side: Side, *, ca_file: str | None = None) -> None:
         self._side = side
-        builder = (
-            ClientBuilder()
-            .gzip(False).brotli(False).zstd(False).deflate(False)
-            .follow_redirects(False).referer(False)
-            .http1_only().http1_lower_case_headers()
-            .user_agent(f"blobmove/{__version__}")
-            .connect_timeout(timedelta(seconds=CONNECT_SECONDS))
-            .read_timeout(timedelta(seconds=READ_SECONDS))
-            .pool_idle_timeout(timedelta(seconds=30))
-            .tcp_nodelay(True)
-        )
-        for certificate in _own_certificates(ca_file):
-            builder = builder.add_root_certificate_pem(certificate)
-        self._client: Client = builder.build()
+        certificates = _own_certificates(ca_file)
+        self._reading = _client(certificates, read_timeout=True)
+        # The library counts the sending of a body as silence on the socket: a slow line would never get a block
+        # through. Requests with a body are guarded by their deadline alone.
+        self._sending = _client(certificates, read_timeout=False)
 
     async def send(
         self,
@@ -74,9 +65,11 @@ class HttpClient:
         `url` must be percent-encoded already and is sent as given. `expect_bytes` is the size of the answer's body
         where known; it sets the deadline. Raises StoreError (TRANSIENT, UNREACHABLE) without the URL in its text.
         """
-        builder = self._client.request(method, url).headers(list(headers))
         size = expect_bytes
-        if body is not None and len(body):
+        has_body = body is not None and len(body) > 0
+        client = self._sending if has_body else self._reading
+        builder = client.request(method, url).headers(list(headers))
+        if body is not None and has_body:
             builder = builder.body_bytes(body)  # type: ignore[arg-type]  # Bytes has the buffer protocol
             size += len(body)
         elif method in ("PUT", "POST"):
@@ -91,7 +84,8 @@ class HttpClient:
         return Answer(response.status, readable, content, unreadable)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._reading.close()
+        await self._sending.close()
 
     def _translate(self, error: PyreqwestError) -> StoreError:
         """The library puts the whole URL, signature included, into its messages: only the causes' ends are kept."""
@@ -106,6 +100,24 @@ class HttpClient:
         if isinstance(error, DecodeError):
             return StoreError(self._side, Kind.TRANSIENT, "BodyCutShort", reason)
         return StoreError(self._side, Kind.TRANSIENT, "ConnectionLost", reason)
+
+
+def _client(certificates: list[bytes], *, read_timeout: bool) -> Client:
+    builder = (
+        ClientBuilder()
+        .gzip(False).brotli(False).zstd(False).deflate(False)
+        .follow_redirects(False).referer(False)
+        .http1_only().http1_lower_case_headers()
+        .user_agent(f"blobmove/{__version__}")
+        .connect_timeout(timedelta(seconds=CONNECT_SECONDS))
+        .pool_idle_timeout(timedelta(seconds=30))
+        .tcp_nodelay(True)
+    )
+    if read_timeout:
+        builder = builder.read_timeout(timedelta(seconds=READ_SECONDS))
+    for certificate in certificates:
+        builder = builder.add_root_certificate_pem(certificate)
+    return builder.build()
 
 
 def _headers(found: HeaderMap) -> tuple[Mapping[str, str], tuple[str, ...]]:
@@ -131,5 +143,9 @@ def _own_certificates(ca_file: str | None) -> list[bytes]:
     if not ca_file:
         return []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(ca_file)
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError("E400-CA", f"{ca_file} is not a file of certificates", cause=str(error),
+                         hint="check AWS_CA_BUNDLE and SSL_CERT_FILE: a PEM file, or not set") from None
     return [ssl.DER_cert_to_PEM_cert(der).encode() for der in context.get_ca_certs(binary_form=True)]

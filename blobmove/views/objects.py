@@ -18,9 +18,10 @@ FIELDS: Final[Mapping[str, str]] = {
     "attempts": "integer", "proof": "text", "md5": "text", "crc64": "text", "source_etag": "text",
     "blob_name": "text", "blob_etag": "text", "content_type": "text", "storage_class": "text", "rails_id": "text",
     "rails_service": "text", "settled_at": "text", "seconds": "number", "notes": "text",
+    "source_modified": "text",
 }
-"""The columns in their order, and what each holds. Digests are hexadecimal, `settled_at` is ISO 8601 in UTC, `size`
-in bytes; `notes` are separated by commas."""
+"""The columns in their order, and what each holds. Digests are hexadecimal, `settled_at` and `source_modified` are
+ISO 8601 in UTC, `size` in bytes; `notes` are separated by commas."""
 
 ENDINGS: Final = (".csv", ".jsonl", ".parquet")
 _PAGE: Final = 10_000

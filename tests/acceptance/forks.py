@@ -8,6 +8,7 @@ interruptions and of start-up type the whole command.
 from __future__ import annotations
 
 import gc
+import contextlib
 import json
 import os
 import signal
@@ -63,7 +64,8 @@ class Fork:
 
     def send_signal(self, sig: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            with contextlib.suppress(ProcessLookupError):  # ended, and its code is not written yet
+                os.kill(self.pid, sig)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
-from blobmove.demo.child import free_port
 from blobmove.demo.servers import AZURITE_ACCOUNT, AZURITE_KEY
 from tests.acceptance.checkpoint_file import states
-from tests.acceptance.refusals import refused, the_error
+from tests.acceptance.refusals import refused
 from tests.acceptance.world import World
 
 if TYPE_CHECKING:
@@ -128,28 +127,6 @@ def test_a_container_that_is_deleted_after_the_plan(world: World) -> None:
     refused(world, "copy", "--resume", code="E404-CONTAINER", exit_code=2)
     assert states(world.checkpoint) == {"pending": 1}
     refused(world, "verify", code="E404-CONTAINER", exit_code=2)
-
-
-def test_ends_that_cannot_be_reached_are_named(world: World) -> None:
-    """Three at once, because each is tried a few times."""
-    world.blobs.create_container()
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    account = {**NO_AZURE, "AZURE_STORAGE_KEY": AZURITE_KEY}
-    cases: list[tuple[str, str, dict[str, str | None], str]] = [
-        (world.destination, nowhere, {"AWS_ENDPOINT_URL_S3": nowhere}, "E000-SOURCE"),
-        (f"{nowhere}/{AZURITE_ACCOUNT}/files", nowhere, {}, "E000-DESTINATION"),
-        ("https://nosuchaccount.blob.core.invalid/files", "nosuchaccount", account, "E000-DESTINATION"),
-    ]
-    started = [
-        world.start("plan", "--source", world.source, "--destination", destination, "--list", "--json",
-                    "--checkpoint", f"{number}.db", env=env)
-        for number, (destination, _, env, _) in enumerate(cases)
-    ]
-    for process, (_, named, _, code) in zip(started, cases, strict=True):
-        error = the_error(process.ended(2), code)
-        assert named in error["message"]
-        assert error["cause"]
-    assert list(world.desk.iterdir()) == []
 
 
 def test_a_secret_in_the_address_is_refused_without_being_shown(world: World) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
-SLOWLY = ("--bandwidth", "40K", "--concurrency", "2")
+SLOWLY = ("--bandwidth", "60K", "--concurrency", "2")
 OBJECTS = 40
 
 
@@ -87,8 +87,7 @@ def test_large_objects_arrive_whole_in_one_part_in_even_and_in_uneven_parts(worl
     assert world.run("verify", "--json").document["identical"] == 4
 
 
-def test_a_large_object_goes_on_with_the_blocks_that_are_missing_after_a_kill(typed_world: World) -> None:
-    world = typed_world
+def test_a_large_object_goes_on_with_the_blocks_that_are_missing_after_a_kill(world: World) -> None:
     size, block = 40 * 65536 + 5, 65536
     world.put("large.tif", noise("large", size))
     world.plan()

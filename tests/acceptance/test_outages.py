@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blobmove.demo.servers import azurite, moto
+from blobmove.demo.child import free_port
+from blobmove.demo.servers import AZURITE_ACCOUNT, AZURITE_KEY, azurite, moto, running
 from tests.acceptance.checkpoint_file import states
 from tests.acceptance.refusals import the_error
 from tests.acceptance.world import World
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
 
     from blobmove.demo.child import Server
     from tests.acceptance.commands import Process, Run
+    from tests.acceptance.forks import Forks
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
 OBJECTS = 60
-SLOWLY = ("--bandwidth", "60K", "--concurrency", "24")
+SLOWLY = ("--bandwidth", "50K", "--concurrency", "24")
 
 
 @dataclass(slots=True)
@@ -49,31 +51,51 @@ class Outage:
 
 
 @pytest.fixture(scope="module")
-def outages(tmp_path_factory: pytest.TempPathFactory, azurite_home: Path) -> Iterator[dict[str, Outage]]:
-    """Both sides go away at the same time in two copies that run side by side: each takes its time to give up."""
-    servers: list[Server] = []
-    found: dict[str, Outage] = {}
-    try:
-        for side in ("S3", "Azure"):
-            folder = tmp_path_factory.mktemp(f"outage-{side}")
-            s3, azure = moto(folder), azurite(folder, azurite_home, keep=folder / "blobs")
-            for server in (s3, azure):
-                server.start()
-                servers.append(server)
-            world = World.create(folder, s3.url, azure.url)
-            world.put_many(OBJECTS, size=4000)
-            world.plan()
-            process = world.start("copy", "--resume", "--json", *SLOWLY)
-            process.until(lambda w=world: w.settled() >= 3, "some objects copied")  # type: ignore[misc]
-            found[side] = Outage(world, s3 if side == "S3" else azure, process)
-            if side == "S3":
-                s3.kill()
-            else:
-                azure.stop()  # as good as a kill for the copy; killed, Azurite would lose its last seconds
-        yield found
-    finally:
-        for server in servers:
-            server.stop()
+def outages(
+    tmp_path_factory: pytest.TempPathFactory, azurite_home: Path, s3_server: Server, azure_server: Server, forks: Forks
+) -> Iterator[dict[str, Outage]]:
+    """Two copies side by side: one loses S3, the other Azure. Each takes its time to give up."""
+    folders = {side: tmp_path_factory.mktemp(f"outage-{side}") for side in ("S3", "Azure")}
+    own_azure = azurite(folders["Azure"], azurite_home, keep=folders["Azure"] / "blobs")
+    with running(moto(folders["S3"])) as own_s3, running(own_azure):
+        without_s3 = _under_way(World.create(folders["S3"], own_s3.url, azure_server.url, forks), own_s3)
+        own_s3.kill()
+        without_azure = _under_way(World.create(folders["Azure"], s3_server.url, own_azure.url, forks), own_azure)
+        own_azure.stop()  # as good as a kill for the copy; killed, Azurite would lose what is not written down yet
+        yield {"S3": without_s3, "Azure": without_azure}
+
+
+def _under_way(world: World, server: Server) -> Outage:
+    world.put_many(OBJECTS, size=4000)
+    world.plan()
+    process = world.start("copy", "--resume", "--json", *SLOWLY)
+    process.until(lambda: world.settled() >= 3, "some objects copied")
+    return Outage(world, server, process)
+
+
+@pytest.mark.usefixtures("outages")
+def test_ends_that_cannot_be_reached_are_named(world: World) -> None:
+    """Three plans at once, because each tries a few times; meanwhile the copies of the outages wait, too."""
+    world.blobs.create_container()
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    account: dict[str, str | None] = {
+        "AZURE_STORAGE_CONNECTION_STRING": None, "AZURE_STORAGE_KEY": AZURITE_KEY,
+    }  # fmt: skip
+    cases: list[tuple[str, str, dict[str, str | None], str]] = [
+        (world.destination, nowhere, {"AWS_ENDPOINT_URL_S3": nowhere}, "E000-SOURCE"),
+        (f"{nowhere}/{AZURITE_ACCOUNT}/files", nowhere, {}, "E000-DESTINATION"),
+        ("https://nosuchaccount.blob.core.invalid/files", "nosuchaccount", account, "E000-DESTINATION"),
+    ]
+    started = [
+        world.start("plan", "--source", world.source, "--destination", destination, "--list", "--json",
+                    "--checkpoint", f"{number}.db", env=env)
+        for number, (destination, _, env, _) in enumerate(cases)
+    ]
+    for process, (_, named, _, code) in zip(started, cases, strict=True):
+        error = the_error(process.ended(2), code)
+        assert named in error["message"]
+        assert error["cause"]
+    assert list(world.desk.iterdir()) == []
 
 
 @pytest.mark.parametrize(("side", "code"), [("S3", "E000-SOURCE"), ("Azure", "E000-DESTINATION")])

@@ -42,7 +42,7 @@ def after_a_plan(before: Expected | None, etag: str | None, archived: bool) -> E
     listed = Expected(State.SKIPPED if archived else State.PENDING, etag, archived)
     if before is None:
         return listed
-    same = etag is None or etag == before.etag
+    same = etag is not None and etag == before.etag  # a bare key cannot tell: it is looked at again
     waits = before.state in (State.FAILED, State.CONFLICT) and listed.state is State.PENDING
     if same and (before.state in PROVEN_STATES or waits):
         return before
@@ -148,5 +148,5 @@ class Migration(RuleBasedStateMachine):
             assert kept == anew
 
 
-Migration.TestCase.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
+Migration.TestCase.settings = settings(max_examples=15, stateful_step_count=16, deadline=None)
 TestHistory = Migration.TestCase

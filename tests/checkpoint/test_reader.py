@@ -170,6 +170,7 @@ def test_the_report_has_one_record_an_object_with_the_promised_fields(path: Path
         "attempts": 1, "proof": "etag-md5", "md5": E1, "crc64": (b"c" * 8).hex(), "source_etag": E1,
         "blob_name": "key-3", "blob_etag": "0x8D1", "content_type": "image/png", "storage_class": "STANDARD",
         "rails_id": "0f1e-uuid", "rails_service": "amazon", "seconds": 0.25, "notes": None,
+        "source_modified": None,
     }  # fmt: skip
     assert {records["key-4"][name] for name in ("md5", "rails_id", "settled_at")} == {None}
 

@@ -101,7 +101,7 @@ async def test_ids_of_one_blob_have_one_length(azure_world: AzureWorld, blobs: A
 
     with pytest.raises(StoreError) as caught:
         await blobs.put_block("big", "id-00001", _block(0), crc64=_crc64(_block(0)))
-    refusal(caught, Kind.REJECTED, "InvalidBlobOrBlock", Side.DESTINATION)
+    refusal(caught, Kind.DISTURBED, "InvalidBlobOrBlock", Side.DESTINATION)
 
 
 async def test_a_block_that_is_not_there_spoils_the_list(azure_world: AzureWorld, blobs: AzureBlobs) -> None:
@@ -109,7 +109,7 @@ async def test_a_block_that_is_not_there_spoils_the_list(azure_world: AzureWorld
 
     with pytest.raises(StoreError) as caught:
         await blobs.put_block_list("big", ["id-0001", "id-0009"], md5=ANY_MD5, properties=PLAIN)
-    refusal(caught, Kind.REJECTED, "InvalidBlockList", Side.DESTINATION)
+    refusal(caught, Kind.DISTURBED, "InvalidBlockList", Side.DESTINATION)
 
 
 async def test_the_same_list_again_is_refused_by_condition_only(
@@ -170,3 +170,33 @@ async def test_deleting_a_blob_ends_it(azure_world: AzureWorld, blobs: AzureBlob
 
     assert (await azure.send("DELETE", "big")).status == 202
     assert await blobs.properties("big") is None
+
+
+async def test_a_placeholder_drops_what_is_staged_and_goes_only_by_its_own_etag(
+    azure_world: AzureWorld, blobs: AzureBlobs
+) -> None:
+    await _stage(blobs, "big")
+
+    etag = await blobs.put_placeholder("big")
+
+    assert await blobs.blocks("big", committed=False) == []
+    facts = await blobs.properties("big")
+    assert facts is not None
+    assert (facts.size, facts.etag, facts.placeholder) == (0, etag, True)
+    with pytest.raises(StoreError) as caught:
+        await blobs.delete("big", "0x8DE000000000000")
+    refusal(caught, Kind.EXISTS, "ConditionNotMet", Side.DESTINATION)
+    await blobs.delete("big", etag)
+    assert await blobs.properties("big") is None
+    with pytest.raises(StoreError) as caught:
+        await blobs.delete("big", etag)
+    assert caught.value.kind in (Kind.MISSING, Kind.EXISTS)
+
+
+async def test_a_placeholder_is_refused_where_there_is_a_blob(azure_world: AzureWorld, blobs: AzureBlobs) -> None:
+    await blobs.put_blob("big", b"of the application", md5=md5(b"of the application").digest(), properties=PLAIN)
+
+    with pytest.raises(StoreError) as caught:
+        await blobs.put_placeholder("big")
+    refusal(caught, Kind.EXISTS, "BlobAlreadyExists", Side.DESTINATION)
+    assert bytes(await blobs.read("big", 0, 18)) == b"of the application"

@@ -7,8 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from blobmove.core.blocks import (
+    ID_CHARACTERS,
     MAX_BLOCK_BYTES,
     MAX_BLOCKS,
+    MAX_ID_BYTES,
     MIB,
     Block,
     ObjectTooLarge,
@@ -18,6 +20,7 @@ from blobmove.core.blocks import (
     fingerprint,
     likely_part_sizes,
     read_block_id,
+    room_for_ids,
     uniform_parts,
 )
 
@@ -81,6 +84,22 @@ def test_block_ids_have_one_length_and_are_read_back(mark: bytes, index: int, cr
     assert len(text) == 32
     assert text.isascii()
     assert read_block_id(text) == (mark.hex(), index, crc64)
+
+
+@given(st.binary(min_size=4, max_size=4), st.integers(0, MAX_BLOCKS - 1), st.integers(0, 2**64 - 1),
+       st.integers(ID_CHARACTERS, MAX_ID_BYTES))
+def test_block_ids_are_as_long_as_asked_for_and_mean_the_same(mark: bytes, index: int, crc64: int, width: int) -> None:
+    text = block_id(mark.hex(), index, crc64, width)
+    assert len(text) == width
+    assert read_block_id(text) == (mark.hex(), index, crc64)
+
+
+@pytest.mark.parametrize(("present", "width"), [
+    ([], 32), (["x" * 32], 32), (["x" * 48, "y" * 48], 48), (["x" * 64], 64), (["x" * 31], None), (["x"], None),
+    (["x" * 65], None),
+])
+def test_our_ids_are_as_long_as_those_that_lie_there_or_do_not_fit(present: list[str], width: int | None) -> None:
+    assert room_for_ids(present) == width
 
 
 @pytest.mark.parametrize("text", ["", "0" * 48, "abcdef01-000001-00", "ABCDEF01-000001-0000000000000000",

@@ -83,6 +83,18 @@ def test_a_success_between_refusals_starts_the_count_anew() -> None:
             circuit.settled(Outcome(1000 + number, State.COPIED))
 
 
+def test_a_denial_is_in_doubt_until_its_side_has_given_something() -> None:
+    circuit = Circuit()
+    circuit.doubted(doubt(1, kind=Kind.TRANSIENT))
+    assert circuit.unproven(Side.SOURCE) is None, "no denial"
+    circuit.doubted(doubt(2))
+    assert circuit.unproven(Side.SOURCE) == doubt(2)
+    assert circuit.unproven(Side.DESTINATION) is None
+    circuit.settled(Outcome(3, State.GONE))
+    circuit.doubted(doubt(4))
+    assert circuit.unproven(Side.SOURCE) is None, "it has answered for another object"
+
+
 def test_a_probe_that_goes_well_releases_its_side() -> None:
     circuit = Circuit()
     circuit.doubted(doubt(1, Side.SOURCE))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blobmove.core.blocks import MIB
+from blobmove.core.blocks import MAX_BLOCK_BYTES, MAX_BLOCKS, MIB
 from blobmove.core.forecast import GIB, PRICES, SIZE_BOUNDS, RateWindow, Sizing, egress_dollars
 
 SIZES = st.lists(st.none() | st.integers(0, 5 * GIB), max_size=50)
@@ -51,6 +51,13 @@ def test_a_small_object_is_one_get_and_one_write() -> None:
 def test_a_large_object_is_a_get_and_a_write_a_block_and_one_write_more() -> None:
     found = sizing([32 * MIB + 1])
     assert (found.gets, found.writes) == (5, 6)
+
+
+def test_a_huge_object_takes_no_more_blocks_than_azure_allows() -> None:
+    found = sizing([5 * 1024 * GIB])
+    assert 49_000 < found.gets <= MAX_BLOCKS
+    assert found.writes == found.gets + 1
+    assert sizing([MAX_BLOCKS * MAX_BLOCK_BYTES + 1]).gets == MAX_BLOCKS
 
 
 def test_a_large_object_of_one_block_is_still_committed() -> None:

@@ -124,6 +124,19 @@ def test_a_commit_whose_answer_was_lost_counts_as_flipped(operator: Operator) ->
     assert operator.journal.count_to_undo(1) == 4
 
 
+def test_a_database_that_goes_away_in_an_update_gets_the_time_of_a_fail_over(operator: Operator) -> None:
+    operator.book.enter(*operator.application.add_many(range(1, 5)))
+
+    def away(call: int) -> None:
+        if call < 9:
+            loses_the_connection()
+
+    result = operator.flips(wrap=around("flip", before=away))
+
+    assert (result.flipped, result.refused) == (4, {})
+    assert sum(operator.slept) > 20
+
+
 def test_a_connection_that_never_comes_back_ends_the_run_and_the_next_one_settles_it(operator: Operator) -> None:
     operator.book.enter(*operator.application.add_many(range(1, 5)))
     with pytest.raises(UsageError) as raised:

@@ -87,7 +87,7 @@ async def test_a_passing_trouble_is_tried_again_and_then_given_up(kind: Kind) ->
     room, script, attempts = Room(), Script([kind] * 99), Attempts()
     assert await outcome(lambda: room.requests.run(script, attempts)) is kind
     assert script.sent == MAX_ATTEMPTS == attempts.count
-    assert room.stop.slept == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2])
+    assert room.stop.slept == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 7.5])
     assert room.requests.retried == MAX_ATTEMPTS - 1
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
+from anyio import Lock
+
 from blobmove.core.errors import AccessError, UsageError
 from blobmove.core.model import Destination
 
@@ -18,6 +20,7 @@ API_VERSION: Final = "2025-11-05"
 SCOPE: Final = "https://storage.azure.com/.default"
 _SAS_HOURS: Final = 12
 _RENEW_SECONDS: Final = 600.0
+_ASK_AGAIN_SECONDS: Final = 30.0
 
 
 class Authorizer(Protocol):
@@ -164,20 +167,31 @@ class TokenAuthorizer:
     def __init__(self, credential: Any) -> None:  # noqa: ANN401 - any AsyncTokenCredential
         self._credential = credential
         self._header: tuple[tuple[str, str], ...] = ()
-        self._until = 0.0
+        self._ask_at = 0.0
+        self._expires = 0.0
+        self._renewal = Lock()
 
     async def allow(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        if time.time() >= self._until:
-            try:
-                token = await self._credential.get_token(SCOPE)
-            except Exception as error:  # every credential of the chain has errors of its own
+        if time.time() >= self._ask_at:
+            async with self._renewal:
+                if time.time() >= self._ask_at:
+                    await self._ask()
+        return "", self._header
+
+    async def _ask(self) -> None:
+        """Get a token. Near its end the credential may give the same one again, or fail: the old one is used on."""
+        try:
+            token = await self._credential.get_token(SCOPE)
+        except Exception as error:  # every credential of the chain has errors of its own
+            if time.time() >= self._expires:
                 raise AccessError(
                     "E401-DESTINATION", "no Azure credentials were found", cause=_first_line(error),
                     hint="set AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_SAS_TOKEN, or run `az login`",
                 ) from None
+        else:
             self._header = (("authorization", f"Bearer {token.token}"),)
-            self._until = token.expires_on - _RENEW_SECONDS
-        return "", self._header
+            self._expires = float(token.expires_on)
+        self._ask_at = max(self._expires - _RENEW_SECONDS, time.time() + _ASK_AGAIN_SECONDS)
 
     def renew(self) -> None:
-        self._until = 0.0
+        self._ask_at = self._expires = 0.0

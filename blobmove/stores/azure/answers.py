@@ -26,8 +26,8 @@ _BY_CODE: Final = {
     "BlobImmutableDueToPolicy": Kind.REJECTED,
     "LeaseIdMissing": Kind.REJECTED,
     "LeaseIdMismatchWithBlobOperation": Kind.REJECTED,
-    "InvalidBlobOrBlock": Kind.REJECTED,
-    "InvalidBlockList": Kind.REJECTED,
+    "InvalidBlobOrBlock": Kind.DISTURBED,  # uncommitted ids of another length have come
+    "InvalidBlockList": Kind.DISTURBED,  # uncommitted blocks have gone: somebody committed without them
     "BlobNotFound": Kind.MISSING,
     "ResourceNotFound": Kind.MISSING,
     "ContainerNotFound": Kind.STOP_CONFIG,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from blobmove.stores.azure.blocklist import read_block_list
 from blobmove.stores.http import Answer, Body, HttpClient
 
 _SAFE: Final = "/-_.~"
+
+PLACEHOLDER: Final = "blobmove_placeholder"
+"""The metadata name that marks an empty blob of put_placeholder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,17 @@ ABSENT: Final = Condition()
 
 @dataclass(frozen=True, slots=True)
 class BlobFacts:
-    """What Azure says of a blob: size in bytes, the stored Content-MD5 (16 bytes, may be missing), its etag."""
+    """What Azure says of a blob: size in bytes, the stored Content-MD5 (16 bytes, may be missing), its etag.
+
+    `placeholder`: an empty blob of this program's own making (put_placeholder), in nobody's way.
+    """
 
     size: int
     md5: bytes | None
     etag: str
     content_type: str | None
     blob_type: str = "BlockBlob"
+    placeholder: bool = False
 
 
 class AzureBlobs:
@@ -90,13 +98,29 @@ class AzureBlobs:
         condition: Condition = ABSENT,
         tier: str | None = None,
     ) -> str:
-        """Commit the blocks in this order and store `md5`, which Azure does NOT check here. Returns the etag."""
+        """Commit the blocks in this order and store `md5`, which Azure does NOT check here. Returns the etag.
+
+        What Azure does check is the MD5 of the list itself, sent as Content-MD5.
+        """
         items = "".join(f"<Latest>{to_base64(block_id.encode())}</Latest>" for block_id in block_ids)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{items}</BlockList>'.encode()
-        stored = ("x-ms-blob-content-md5", to_base64(md5))
-        headers = [stored, condition.header(), *_property_headers(properties, tier)]
+        headers = [
+            ("content-md5", to_base64(hashlib.md5(body).digest())),
+            ("x-ms-blob-content-md5", to_base64(md5)),
+            condition.header(),
+            *_property_headers(properties, tier),
+        ]
         answer = await self._send("PutBlockList", "PUT", name, "comp=blocklist", headers, body)
         return bare(answer.headers.get("etag", ""))
+
+    async def put_placeholder(self, name: str) -> str:
+        """Commit an empty, marked blob where there is none: that drops the name's uncommitted blocks. Its etag."""
+        marked = BlobProperties(metadata=((PLACEHOLDER, "true"),))
+        return await self.put_block_list(name, (), md5=hashlib.md5(b"").digest(), properties=marked)
+
+    async def delete(self, name: str, etag: str) -> None:
+        """Delete the blob with this etag. Raises StoreError: EXISTS where it is another one by now."""
+        await self._send("DeleteBlob", "DELETE", name, "", [Condition(etag).header()])
 
     async def blocks(self, name: str, *, committed: bool) -> list[tuple[str, int]]:
         """Ids (as sent by whoever staged them) and sizes of a blob's blocks; empty where there is no blob."""
@@ -121,6 +145,7 @@ class AzureBlobs:
         return BlobFacts(
             int(told.get("content-length", "-1")), from_base64(told.get("content-md5")), bare(told.get("etag", "")),
             told.get("content-type"), told.get("x-ms-blob-type", "BlockBlob"),
+            told.get("content-length") == "0" and f"x-ms-meta-{PLACEHOLDER}" in told,
         )
 
     async def read(self, name: str, offset: int, length: int, *, etag: str | None = None) -> Body:

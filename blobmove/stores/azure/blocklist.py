@@ -23,12 +23,12 @@ class ListedBlob:
 
 
 def read_block_list(text: bytes, *, committed: bool) -> list[tuple[str, int]]:
-    """Ids and sizes of the blocks in a Get Block List answer; an id that is no text comes as ""."""
+    """Ids and sizes of the blocks in a Get Block List answer, each byte of an id as one character."""
     where = "CommittedBlocks/Block" if committed else "UncommittedBlocks/Block"
     found = []
     for block in _parse(text).iterfind(where):
         raw = from_base64(block.findtext("Name")) or b""
-        found.append((raw.decode("ascii") if raw.isascii() else "", int(block.findtext("Size") or 0)))
+        found.append((raw.decode("latin-1"), int(block.findtext("Size") or 0)))
     return found
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from blobmove.core.digests import bare
-from blobmove.core.errors import AccessError, BlobmoveError, UsageError
+from blobmove.core.errors import AccessError, BlobmoveError, Side, StoreError, UsageError
 from blobmove.core.model import ObjectVersion
+from blobmove.core.secrets import redact
 from blobmove.stores.http import HttpClient
+from blobmove.stores.s3.answers import classify
 from blobmove.stores.s3.objects import S3Objects
 from blobmove.stores.s3.presign import Credentials
 
@@ -135,14 +137,29 @@ class S3Control:
         base = url.partition("?")[0].removesuffix(_MARKER)
         return S3Objects(http, base, self.region, self.credentials, self._head_headers)
 
-    async def _head_headers(self, key: str, version_id: str | None) -> dict[str, str]:
+    async def _head_headers(self, key: str, version_id: str | None, etag: str | None) -> dict[str, str]:
+        """Headers with UTF-8 values of the same version. Raises StoreError for this object, never for the run.
+
+        Values in another encoding cannot be read by anybody here: then nothing is told, and the object notes it.
+        """
+        from botocore.exceptions import ClientError
+
         extra = {"VersionId": version_id} if version_id else {}
+        if etag:
+            extra["IfMatch"] = f'"{etag}"'
         try:
             answer = await self._client.head_object(Bucket=self.settings.bucket, Key=key, **extra)
-        except Exception as error:
-            raise self._explained(error) from None
-        told: dict[str, str] = dict(answer["ResponseMetadata"]["HTTPHeaders"])
-        return {name.lower(): value for name, value in told.items()}
+        except ClientError as error:
+            told = error.response.get("Error", {})
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            code, message = str(told.get("Code", "")), str(told.get("Message", ""))
+            raise StoreError(
+                Side.SOURCE, classify(status, code, message), code, redact(message), status=status
+            ) from None
+        except Exception:
+            return {}
+        found: dict[str, str] = dict(answer["ResponseMetadata"]["HTTPHeaders"])
+        return {name.lower(): value for name, value in found.items()}
 
     async def list_versions(self, prefix: str) -> AsyncIterator[list[ObjectVersion]]:
         """Current objects under `prefix` in pages of 1,000, as ListObjectsV2 shows them."""

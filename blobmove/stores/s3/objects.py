@@ -9,17 +9,21 @@ from typing import Final
 
 import anyio
 
+from blobmove.core.digests import bare
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.stores.http import Answer, HttpClient
 from blobmove.stores.s3.answers import error_of
 from blobmove.stores.s3.presign import Credentials, Presigner, encode_key
+
+UNREADABLE: Final = "x-blobmove-unreadable"
+"""Set among the headers of an answer some of whose header values nobody can read (core.headers notes it)."""
 
 EPOCH_SECONDS: Final = 60.0
 """How long a signer is used before the credentials are asked for again; they renew themselves when due."""
 
 Pairs = list[tuple[str, str]]
 CredentialSource = Callable[[], Awaitable[Credentials]]
-HeaderFallback = Callable[[str, str | None], Awaitable[dict[str, str]]]
+HeaderFallback = Callable[[str, str | None, str | None], Awaitable[dict[str, str]]]
 
 
 class S3Objects:
@@ -91,9 +95,10 @@ class S3Objects:
         try:
             answer = await self._send("HEAD", key, extra, headers, _asking(part is None), 0)
         except StoreError as error:
-            if error.status in (400, 403):
-                # A HEAD's answer has no body, so no code: a GET tells an expired token from a refused object.
-                await self._send("GET", key, extra, [*headers, ("range", "bytes=0-0")], [], 1)
+            if error.status in (400, 403, 404):
+                # A HEAD's answer has no body, so no code: a GET tells an expired token from a refused object, and a
+                # bucket that is gone from a key that is. Without partNumber, which S3 refuses beside a range.
+                await self._send("GET", key, _extra(version_id), [*headers, ("range", "bytes=0-0")], [], 1)
             raise
         return answer if part is not None else await self._complete(answer, key, version_id)
 
@@ -130,8 +135,11 @@ class S3Objects:
         if not answer.unreadable:
             return answer
         self.requests["HeadObject"] += 1
-        told = await self._header_fallback(key, version_id)
+        etag = bare(answer.headers.get("etag", "")) or None
+        told = await self._header_fallback(key, version_id, etag)
         headers = {**answer.headers, **{name: told[name] for name in answer.unreadable if name in told}}
+        if any(name not in told for name in answer.unreadable):
+            headers[UNREADABLE] = "1"
         return Answer(answer.status, headers, answer.body)
 
 

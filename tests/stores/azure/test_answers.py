@@ -23,7 +23,7 @@ CODES = [
     (412, "TargetConditionNotMet", Kind.EXISTS),
     (409, "BlobArchived", Kind.REJECTED), (409, "BlobImmutableDueToPolicy", Kind.REJECTED),
     (412, "LeaseIdMissing", Kind.REJECTED), (409, "LeaseIdMismatchWithBlobOperation", Kind.REJECTED),
-    (400, "InvalidBlobOrBlock", Kind.REJECTED), (400, "InvalidBlockList", Kind.REJECTED),
+    (400, "InvalidBlobOrBlock", Kind.DISTURBED), (400, "InvalidBlockList", Kind.DISTURBED),
     (404, "BlobNotFound", Kind.MISSING), (404, "ResourceNotFound", Kind.MISSING),
     (404, "ContainerNotFound", Kind.STOP_CONFIG), (409, "ContainerBeingDeleted", Kind.STOP_CONFIG),
     (409, "ContainerDisabled", Kind.STOP_CONFIG), (403, "AccountIsDisabled", Kind.STOP_CONFIG),

@@ -35,7 +35,7 @@ def test_committed_and_uncommitted_blocks_are_told_apart() -> None:
     ids = [b64encode(text).decode() for text in (b"one", b"two", b"\xff\xfe")]
     text = BLOCKS.format(*ids).encode()
     assert read_block_list(text, committed=True) == [("one", 8388608)]
-    assert read_block_list(text, committed=False) == [("two", 5), ("", 6)]
+    assert read_block_list(text, committed=False) == [("two", 5), ("\xff\xfe", 6)]
 
 
 @pytest.mark.parametrize("text", [b"<BlockList/>", b"<BlockList><CommittedBlocks/></BlockList>"])
