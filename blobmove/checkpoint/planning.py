@@ -224,11 +224,12 @@ class PlanStage:
             raise RefusedError("E409-KEYS", "two objects would become one blob", cause=f"{row[0]!r} and {row[1]!r}",
                                hint="leave one of them out with --exclude, or plan without --versions all")
 
-    def sizes(self) -> Iterator[tuple[int | None, str]]:
-        """Size and storage class of every object that is to be copied."""
-        yield from self._writer.db.execute(
-            "SELECT size, coalesce(class, 'STANDARD') FROM incoming.listed WHERE state = 'pending'"
-        )
+    def sizes(self) -> Iterator[tuple[int | None, str, Proof | None]]:
+        """Size, storage class and expected proof of every object that is to be copied."""
+        for size, storage_class, proof in self._writer.db.execute(
+            "SELECT size, coalesce(class, 'STANDARD'), proof FROM incoming.listed WHERE state = 'pending'"
+        ):
+            yield size, storage_class, Proof(proof) if proof else None
 
     def samples(self, count: int) -> tuple[tuple[str, int | None], ...]:
         """A few of the objects to copy, spread over the hashed order."""

@@ -42,35 +42,40 @@ _SLOW: Final = (150.0 * MIB, 300.0)
 
 @dataclass(slots=True)
 class Sizing:
-    """Counts while a plan is read: objects and bytes by size class, and the requests they will take."""
+    """Counts while a plan is read: objects and bytes by size class, and the requests they will take.
+
+    `read_bytes` leave S3: more than `bytes` where an object is read twice.
+    """
 
     whole_limit: int
     block_size: int
     objects: int = 0
     bytes: int = 0
     unknown: int = 0
+    read_bytes: int = 0
     retrieval_bytes: int = 0
     gets: int = 0
     writes: int = 0
     _classes: list[list[int]] = field(default_factory=lambda: [[0, 0] for _ in SIZE_BOUNDS])
 
-    def add(self, size: int | None, storage_class: str = "STANDARD") -> None:
-        """Count one object to copy."""
+    def add(self, size: int | None, storage_class: str = "STANDARD", *, readings: int = 1) -> None:
+        """Count one object to copy that S3 has to send so many times (core.proof.readings)."""
         self.objects += 1
         if size is None:
             self.unknown += 1
-            self.gets += 1
+            self.gets += readings
             self.writes += 1
             return
         self.bytes += size
+        self.read_bytes += size * readings
         if storage_class in ("STANDARD_IA", "ONEZONE_IA", "GLACIER_IR"):
-            self.retrieval_bytes += size
+            self.retrieval_bytes += size * readings
         place = next(i for i, bound in enumerate(SIZE_BOUNDS) if bound is None or size <= bound)
         self._classes[place][0] += 1
         self._classes[place][1] += size
         large = size > self.whole_limit
         blocks = self._blocks(size) if large else 1
-        self.gets += blocks
+        self.gets += blocks * readings
         self.writes += blocks + large  # the blocks of a large object have to be committed
 
     def _blocks(self, size: int) -> int:
@@ -84,16 +89,16 @@ class Sizing:
 
     def forecast(self, prices: Mapping[str, float] = PRICES) -> Forecast:
         """Time from measured-elsewhere speeds, money from `prices`."""
-        gib = self.bytes / GIB
+        gib, read_gib = self.bytes / GIB, self.read_bytes / GIB
         dollars = {
             "s3_requests": self.gets / 1000 * prices["s3_get_per_1000"],
             "s3_retrieval": self.retrieval_bytes / GIB * prices["s3_retrieval_per_gib"],
-            "egress": egress_dollars(gib, prices),
+            "egress": egress_dollars(read_gib, prices),
             "azure_writes": self.writes / 10_000 * prices["azure_write_per_10000"],
         }
         dollars["total"] = sum(dollars.values())
         dollars["azure_storage_per_month"] = gib * prices["azure_month_per_gib"]
-        seconds = tuple(max(self.bytes / rate, self.objects / per_second) for rate, per_second in (_FAST, _SLOW))
+        seconds = tuple(max(self.read_bytes / rate, self.objects / per_second) for rate, per_second in (_FAST, _SLOW))
         requests = {"s3_get": self.gets, "azure_write": self.writes}
         return Forecast((seconds[0], seconds[1]), {k: round(v, 4) for k, v in dollars.items()}, requests)
 

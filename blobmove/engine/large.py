@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from blobmove.core.blocks import Block, ObjectTooLarge, block_size_for, cut, fingerprint, read_block_id
-from blobmove.core.digests import bare, multipart_etag, stored_checksums
+from blobmove.core.digests import bare, stored_checksums
 from blobmove.core.errors import Kind, Side, StoreError
-from blobmove.core.headers import BlobProperties, blob_properties
+from blobmove.core.headers import blob_properties
 from blobmove.core.model import Outcome, Proof, State, Transfer
 from blobmove.core.notes import metadata_notes, rails_notes
 from blobmove.core.pacing import MAX_CORRUPT
-from blobmove.core.proof import Evidence, choose, composite_checksum, etag_md5, whole_checksum
+from blobmove.core.proof import Evidence, choose, etag_md5
 from blobmove.engine.bench import Bench, encryption_of
-from blobmove.engine.blockpass import BlockPass, Found, Wanted
-from blobmove.engine.existing import Verdict, judge, read_md5
-from blobmove.engine.hashing import digest, is_crc
+from blobmove.engine.blockpass import BlockPass, Found
+from blobmove.engine.existing import Verdict, judge
+from blobmove.engine.large_proof import Job, PartsDiffer, Shown, choose_digests, show
 from blobmove.engine.leftovers import Staged, make_room, staged_under
 from blobmove.engine.parts import part_sizes
+from blobmove.engine.readback import Sent, require, require_read_back, tier_at_first
 from blobmove.engine.requests import Attempts
-from blobmove.engine.small import check_version, read_otherwise, require
+from blobmove.engine.small import check_version
 from blobmove.stores.azure.blobs import ABSENT, Condition
 from blobmove.stores.http import Body
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One large object as S3 described it, the proof chosen for it, and how it is cut."""
-
-    transfer: Transfer
-    etag: str
-    size: int
-    evidence: Evidence
-    proof: Proof
-    wanted: Wanted
-    blocks: tuple[Block, ...]
-    guessed: bool
-    properties: BlobProperties
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A pass whose digests agree with the record: the proof used and the MD5 to store."""
-
-    proof: Proof
-    md5: bytes
-    found: Found
-
-
-class PartsDiffer(Exception):
-    """Raised when the multipart ETag does not fit the part sizes assumed; they must be asked for one by one."""
 
 
 async def move_large(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome:
@@ -90,7 +62,7 @@ async def _describe(bench: Bench, transfer: Transfer, attempts: Attempts, *, exa
         if sizes is None:
             proof = choose(replace(evidence, boundaries=False))
     properties, notes = blob_properties(answer.headers, bench.options.metadata_names)
-    proof, wanted = _wanted(proof, evidence)
+    proof, wanted = choose_digests(proof, evidence)
     if transfer.rails is not None and transfer.rails.sha256 is not None:
         wanted = wanted.also("sha256")  # the row is compared, whatever the proof
     return Job(
@@ -107,23 +79,6 @@ def _blocks(bench: Bench, size: int, sizes: tuple[int, ...] | None) -> tuple[Blo
         raise StoreError(Side.DESTINATION, Kind.REJECTED, "ObjectTooLarge", str(error)) from None
 
 
-def _wanted(proof: Proof, evidence: Evidence) -> tuple[Proof, Wanted]:
-    """The digests to compute. An MD5 is only computed where none is known to store, or where it is the proof."""
-    whole = whole_checksum(evidence.stored)
-    if proof is Proof.ETAG_MD5 and whole is not None and is_crc(whole.algorithm):
-        return Proof(whole.algorithm), Wanted(crc=whole.algorithm)  # S3's CRC proves, S3's MD5 is stored
-    if proof is Proof.MULTIPART_ETAG:
-        return proof, Wanted(("md5",), per_part="md5")
-    composite = composite_checksum(evidence.stored)
-    if proof is Proof.COMPOSITE and composite is not None:
-        return proof, Wanted(("md5",), per_part=composite.algorithm)
-    if whole is not None and proof is not Proof.ETAG_MD5:
-        return proof, Wanted(("md5",), crc=whole.algorithm) if is_crc(whole.algorithm) else Wanted(
-            ("md5", whole.algorithm)
-        )
-    return proof, Wanted(("md5",))
-
-
 async def _move(bench: Bench, job: Job, attempts: Attempts, *, trusting: bool, last: bool) -> Outcome:
     present, condition = await _look(bench, job, attempts)
     if present is not None:
@@ -136,14 +91,14 @@ async def _move(bench: Bench, job: Job, attempts: Attempts, *, trusting: bool, l
         bench, job.blocks, job.wanted, lambda block: _read_source(bench, job, block, attempts), attempts,
         name=name, fingerprint=mark, held=_held(staged, mark, job.blocks) if trusting else {}, width=room.width,
     ).run()
-    shown = _show(job, found, last=last)
+    shown = show(job, found, last=last)
     if shown.proof is Proof.READ_BACK and found.staged:
         await _require_same_again(bench, job, found, attempts)
     try:
         blob_etag = await bench.azure.run(
             lambda: bench.destination.put_block_list(
                 name, found.block_ids, md5=shown.md5, properties=job.properties, condition=room.condition,
-                tier=bench.options.tier,
+                tier=tier_at_first(bench, shown.proof),
             ),
             attempts, corrupt=True,
         )
@@ -151,8 +106,8 @@ async def _move(bench: Bench, job: Job, attempts: Attempts, *, trusting: bool, l
         if error.kind is not Kind.EXISTS:
             raise
         return await _after_race(bench, job, shown, attempts)
-    if shown.proof is Proof.READ_BACK and await read_md5(bench, name, job.size, attempts, etag=blob_etag) != shown.md5:
-        raise read_otherwise(blob_etag)
+    if shown.proof is Proof.READ_BACK:
+        await require_read_back(bench, Sent(name, job.size, shown.md5, blob_etag, ours=True), attempts)
     return _outcome(job, State.COPIED, shown, blob_etag, attempts)
 
 
@@ -197,43 +152,6 @@ async def _read_source(bench: Bench, job: Job, block: Block, attempts: Attempts)
     return answer.body
 
 
-def _show(job: Job, found: Found, *, last: bool) -> Shown:
-    """Compare a pass with S3's record or Rails'. Raises StoreError CORRUPT, or PartsDiffer for a wrong guess."""
-    known = etag_md5(job.etag, job.evidence.encryption)
-    md5 = found.wholes.get("md5") or known or b""
-    proof, whole = job.proof, whole_checksum(job.evidence.stored)
-    if proof is Proof.ETAG_MD5:
-        require(md5 == known, "S3's MD5")
-    elif proof is Proof.MULTIPART_ETAG:
-        if job.guessed and multipart_etag(found.parts) != job.etag:
-            raise PartsDiffer
-        require(multipart_etag(found.parts) == job.etag, "S3's multipart ETag")
-    elif proof is Proof.COMPOSITE:
-        _show_composite(job, found)
-    elif proof is Proof.RAILS_MD5:
-        proof = _show_rails(job, found, md5, last=last)
-    elif whole is not None:
-        seen = found.crc if is_crc(whole.algorithm) else found.wholes.get(whole.algorithm)
-        require(seen == whole.value, f"S3's {whole.algorithm}")
-    return Shown(proof, md5, found)
-
-
-def _show_composite(job: Job, found: Found) -> None:
-    composite = composite_checksum(job.evidence.stored)
-    same = composite is not None and digest(composite.algorithm, b"".join(found.parts)) == composite.value
-    if not same and job.guessed:
-        raise PartsDiffer
-    require(same, "S3's composite checksum")
-
-
-def _show_rails(job: Job, found: Found, md5: bytes, *, last: bool) -> Proof:
-    rails = job.evidence.rails
-    if rails is not None and (rails.md5 == md5 or (rails.sha256 and rails.sha256 == found.wholes.get("sha256"))):
-        return Proof.RAILS_MD5
-    require(last, "the checksum in the Rails row")
-    return Proof.READ_BACK
-
-
 async def _look(bench: Bench, job: Job, attempts: Attempts) -> tuple[Outcome | None, Condition]:
     """Before any block is sent: is the blob there? Put Block has no conditions; the blocks would be in vain."""
     name = job.transfer.blob_name
@@ -252,10 +170,8 @@ async def _look(bench: Bench, job: Job, attempts: Attempts) -> tuple[Outcome | N
     if existing.verdict is Verdict.WRITE:
         return None, existing.condition
     identical = existing.verdict is Verdict.IDENTICAL
-    if proof is Proof.READ_BACK and identical:
-        seen = await read_md5(bench, name, job.size, attempts, etag=facts.etag)
-        if seen != md5:
-            raise read_otherwise("")
+    if proof is Proof.READ_BACK and identical and md5 is not None:
+        await require_read_back(bench, Sent(name, job.size, md5, facts.etag, ours=False), attempts)
     return Outcome(
         job.transfer.id, State.PRESENT if identical else State.CONFLICT, existing.reason, attempts=attempts.count,
         size=job.size, proof=proof if identical else None, md5=md5, source_etag=job.etag,
@@ -290,7 +206,7 @@ async def _read_destination(bench: Bench, job: Job, blob_etag: str, attempts: At
 
     found = await BlockPass(bench, job.blocks, job.wanted, read, attempts).run()
     try:
-        return _show(job, found, last=False)
+        return show(job, found, last=False)
     except StoreError:
         return None
 
@@ -299,12 +215,12 @@ async def _after_race(bench: Bench, job: Job, shown: Shown, attempts: Attempts) 
     name = job.transfer.blob_name
     existing = await judge(bench, name, job.size, shown.md5, attempts)
     if existing.verdict is Verdict.IDENTICAL:
-        reads_back = shown.proof is Proof.READ_BACK
-        if reads_back and await read_md5(bench, name, job.size, attempts, etag=existing.blob_etag) != shown.md5:
-            raise read_otherwise(existing.blob_etag if attempts.lost else "")
+        if shown.proof is Proof.READ_BACK:
+            sent = Sent(name, job.size, shown.md5, existing.blob_etag, ours=attempts.lost)
+            await require_read_back(bench, sent, attempts)
         return _outcome(job, State.COPIED if attempts.lost else State.PRESENT, shown, existing.blob_etag, attempts)
     if existing.verdict is Verdict.WRITE:
-        raise StoreError(Side.DESTINATION, Kind.TRANSIENT, "DestinationChanging", "the blob came and went")
+        raise StoreError(Side.DESTINATION, Kind.DISTURBED, "DestinationChanging", "the blob came and went")
     return replace(_outcome(job, State.CONFLICT, shown, "", attempts), reason=existing.reason, proof=None)
 
 

@@ -1,7 +1,7 @@
 """Uncommitted blocks that somebody left under a name: ids that fit beside them, or a way to be rid of them.
 
-Azure wants one length for all uncommitted ids of a blob (else 400 InvalidBlobOrBlock), keeps them for a week, and drops
-them at the next commit of that name (azure-blob.md section 4). Nothing here can touch a committed blob: what is
+Azure wants one length for all uncommitted ids of a blob (else 400 InvalidBlobOrBlock), keeps them for a week, and
+drops them at the next commit of that name (azure-blob.md section 4). Nothing here can touch a committed blob: what is
 written is written only where there is none, what is deleted is what was just written.
 """
 

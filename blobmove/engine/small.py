@@ -13,10 +13,11 @@ from blobmove.core.notes import metadata_notes, rails_notes
 from blobmove.core.pacing import MAX_CORRUPT
 from blobmove.core.proof import Evidence, choose, composite_checksum, etag_is_opaque, etag_md5, whole_checksum
 from blobmove.engine.bench import Bench, encryption_of
-from blobmove.engine.existing import Verdict, judge, read_md5
+from blobmove.engine.existing import Verdict, judge
 from blobmove.engine.hashing import crc64, digest, digest_away
 from blobmove.engine.leftovers import drop, staged_under
 from blobmove.engine.parts import guess, part_sizes
+from blobmove.engine.readback import Sent, require, require_read_back, tier_at_first
 from blobmove.engine.requests import Attempts
 from blobmove.stores.azure.blobs import ABSENT, Condition
 from blobmove.stores.http import Answer, Body
@@ -46,7 +47,7 @@ async def move_small(bench: Bench, transfer: Transfer, attempts: Attempts) -> Ou
                 proven = await prove(bench, transfer, answer, attempts, last=attempt == MAX_CORRUPT)
                 return await _write(bench, replace(transfer, own_blob_etag=own), answer, proven, attempts)
             except StoreError as error:
-                if error.kind is not Kind.CORRUPT or attempt == MAX_CORRUPT:
+                if error.kind not in (Kind.CORRUPT, Kind.DISTURBED) or attempt == MAX_CORRUPT:
                     raise
                 attempts.count += 1
                 own = error.written_etag or own
@@ -113,12 +114,6 @@ async def _require_same_again(bench: Bench, transfer: Transfer, md5: bytes, atte
         require(await digest_away("md5", again.body) == md5, "the MD5 of a second reading")
 
 
-def require(equal: bool, what: str) -> None:
-    """Raises StoreError CORRUPT naming the checksum that the bytes do not have."""
-    if not equal:
-        raise StoreError(Side.SOURCE, Kind.CORRUPT, "ChecksumDiffers", f"the bytes received do not have {what}")
-
-
 async def _prove_by_parts(
     bench: Bench, transfer: Transfer, body: Body, evidence: Evidence, attempts: Attempts
 ) -> Proof:
@@ -174,21 +169,15 @@ async def _write(bench: Bench, transfer: Transfer, answer: Answer, proven: Prove
     state, blob_etag, reason = await _put(bench, transfer, answer.body, properties, proven, attempts)
     settled = state in (State.COPIED, State.PRESENT)
     if proven.proof is Proof.READ_BACK and settled:
-        seen = await read_md5(bench, transfer.blob_name, len(answer.body), attempts, etag=blob_etag)
-        if seen != proven.md5:
-            raise read_otherwise(blob_etag if state is State.COPIED else "")
+        ours = state is State.COPIED
+        await require_read_back(
+            bench, Sent(transfer.blob_name, len(answer.body), proven.md5, blob_etag, ours), attempts
+        )
     return Outcome(
         transfer.id, state, reason, attempts=attempts.count, size=len(answer.body),
         proof=proven.proof if settled else None, md5=proven.md5, crc64=proven.crc64, source_etag=proven.etag,
         blob_etag=blob_etag or None, content_type=properties.content_type, notes=(*notes, *proven.notes),
     )
-
-
-def read_otherwise(blob_etag: str) -> StoreError:
-    """The error for a blob that reads back otherwise than it was sent; the etag of our own allows to write it anew."""
-    error = StoreError(Side.DESTINATION, Kind.CORRUPT, "ReadBackDiffers", "Azure serves other bytes than were sent")
-    error.written_etag = blob_etag
-    return error
 
 
 async def _put(
@@ -203,7 +192,7 @@ async def _put(
             etag = await bench.azure.run(
                 lambda c=condition: bench.destination.put_blob(  # type: ignore[misc]
                     transfer.blob_name, body, md5=proven.md5, properties=properties, condition=c,
-                    tier=bench.options.tier,
+                    tier=tier_at_first(bench, proven.proof),
                 ),
                 attempts, corrupt=resend,
             )

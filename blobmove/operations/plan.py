@@ -15,7 +15,7 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES, Sizing
 from blobmove.core.model import BlobRow, ObjectVersion, State
-from blobmove.core.proof import expected
+from blobmove.core.proof import expected, readings
 from blobmove.core.rails import rails_facts
 from blobmove.core.results import InventoryFacts, PlanChange, PlanResult, RailsCheck
 from blobmove.core.selection import Selection, decide
@@ -116,8 +116,8 @@ class Plan:
 
     def _size(self, stage: PlanStage) -> Sizing:
         sizing = Sizing(WHOLE_LIMIT, BLOCK_SIZE)
-        for size, storage_class in stage.sizes():
-            sizing.add(size, storage_class)
+        for size, storage_class, proof in stage.sizes():
+            sizing.add(size, storage_class, readings=readings(proof))
         return sizing
 
     def _check_rails(self, stage: PlanStage) -> RailsCheck:

@@ -37,7 +37,7 @@ PROOFS: Final = {
     "multipart-etag": "are multipart: their ETag is computed again from the parts",
     "composite": "carry a checksum of each part",
     "rails-md5": "are proven by the MD5 in their Rails row",
-    "read-back": "have no checksum to trust: they are read back from Azure",
+    "read-back": "have no checksum to trust: read twice from S3, and back from Azure",
 }
 DOLLARS: Final = {
     "s3_requests": "S3 requests",

@@ -7,8 +7,8 @@ interruptions and of start-up type the whole command.
 
 from __future__ import annotations
 
-import gc
 import contextlib
+import gc
 import json
 import os
 import signal

@@ -38,10 +38,10 @@ class Railway:
         )  # fmt: skip
 
     def add(
-        self, key: str, size: int, *, service: str = "amazon", byte_size: int | None = None, checksum: str = "md5_b64",
-        content_type: str = "application/pdf", name: str = "file",
+        self, key: str, size: int, *, service: str = "amazon", byte_size: int | None = None,
+        checksum: str = "md5_b64", content_type: str = "application/pdf", name: str = "file",
     ) -> None:
-        """An attached row for an object of `size` bytes. `checksum`: `md5_b64`, `sha256:<base64>`, or text as it is."""
+        """An attached row for an object of `size` bytes. `checksum`: `md5_b64`, `sha256:<base64>`, or other text."""
         body = Mod251(size).read(0, size)
         known = {
             "md5_b64": _base64(md5(body).digest()),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -51,4 +50,3 @@ def test_the_groups_are_those_the_modules_know() -> None:
         "size", "key", "headers", "metadata", "tags", "tier", "glacier", "encryption", "integrity", "fault", "bucket",
         "inventory", "activestorage",
     }  # fmt: skip
-    assert Path(__file__).parent == FILE.parent

@@ -81,7 +81,8 @@ def test_a_deleted_object_is_gone_and_that_is_wrong_only_for_a_row_that_names_it
 
 
 @pytest.mark.parametrize("objects", [1, 2, 40])
-@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (400, "ExpiredToken"), (403, "")])
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (400, "ExpiredToken"),
+                                                (403, "InvalidAccessKeyId")])
 @of("F05")
 def test_when_every_object_is_denied_the_run_stops_and_nothing_is_marked_failed(
     case: Case, status: int, code: str, objects: int, make_desk: MakeDesk
@@ -104,7 +105,8 @@ def test_when_every_object_is_denied_the_run_stops_and_nothing_is_marked_failed(
 def test_one_denied_object_fails_alone(case: Case, retry: bool, make_desk: MakeDesk) -> None:
     desk = make_desk(case.spec(), OTHER)
     desk.plan()
-    desk.cloud.rule(Rule(side="s3", do="answer", operation="GetObject", key=case.key, status=403, code="AccessDenied"))
+    desk.cloud.rule(Rule(side="s3", do="answer", operation="GetObject", key=case.key, status=403,
+                         code="AccessDenied"))  # fmt: skip
     desk.copy(expect=1)
     if retry:  # nothing else is tried now: what was copied before shows that the credentials are good
         desk.copy("--retry-failed", expect=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import pytest
@@ -38,6 +39,11 @@ def answered(desk: Desk, operation: str) -> int:
     return desk.cloud.counts().azure.answers.get(operation, {}).get("201", 0)
 
 
+def enough(desk: Desk, blobs: int) -> bool:
+    """Whether Azure has so many small blobs."""
+    return answered(desk, "PutBlob") >= blobs
+
+
 @of("F09")
 def test_a_run_of_many_small_objects_is_killed_three_times_and_none_is_written_twice(
     case: Case, make_desk: MakeDesk
@@ -49,7 +55,7 @@ def test_a_run_of_many_small_objects_is_killed_three_times_and_none_is_written_t
     desk.plan()
     desk.cloud.reset_counts()
     for share in (0.2, 0.5, 0.8):
-        killed(desk.start("copy", "--resume"), lambda n=share * total: answered(desk, "PutBlob") >= n)  # type: ignore[misc]
+        killed(desk.start("copy", "--resume"), partial(enough, desk, int(share * total)))
     summary = desk.copy()
     assert summary["outcomes"]["copied"] + summary["outcomes"]["present"] == summary["planned"] == total
     answers = desk.cloud.counts().azure.answers["PutBlob"]

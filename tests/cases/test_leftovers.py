@@ -30,7 +30,8 @@ def planned(case: Case, make_desk: MakeDesk, *staged: tuple[str, str, int]) -> D
 @of("F13")
 def test_a_large_object_is_resumed_beside_the_long_ids_of_another_program(case: Case, make_desk: MakeDesk) -> None:
     desk = planned(case, make_desk, LONG)
-    refused = desk.cloud.rule(Rule(side="azure", do="answer", operation="PutBlockList", status=409, code="BlobArchived"))
+    refused = desk.cloud.rule(Rule(side="azure", do="answer", operation="PutBlockList", status=409,
+                                   code="BlobArchived"))  # fmt: skip
     desk.copy(*BLOCKS, expect=1)
     assert len(desk.cloud.blobs(desk.container)[case.key].staged) == 21
     desk.cloud.drop_rule(refused)
@@ -129,14 +130,29 @@ def test_another_writer_at_work_makes_us_look_again(
 
 
 @of("F13")
+def test_a_blob_that_comes_and_goes_while_we_commit_makes_us_look_again(case: Case, make_desk: MakeDesk) -> None:
+    desk = planned(case, make_desk)
+    rule = desk.cloud.rule(Rule(side="azure", do="answer", operation="PutBlockList", status=409,
+                                code="BlobAlreadyExists", count=1))  # fmt: skip
+    summary = desk.copy(*BLOCKS)
+    assert (desk.cloud.fired(rule).fired, desk.ended(case)["attempts"]) == (1, 2)
+    assert summary["requests"]["azure"]["PutBlock"] == 20, "the blocks were still there"
+    desk.holds(case)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "and an answer is lost"])
+@of("F13")
 def test_uncommitted_blocks_that_azure_takes_for_a_blob_are_cleared_for_a_whole_object(
-    case: Case, make_desk: MakeDesk
+    case: Case, lost: bool, make_desk: MakeDesk
 ) -> None:
     """As Azurite answers; what the live service does is not known (azure-blob.md section 8.3)."""
     desk = planned(case, make_desk, SHORT)
+    if lost:
+        desk.cloud.rule(Rule(side="azure", do="lost", operation="PutBlockList", count=1))
     rule = desk.cloud.rule(Rule(side="azure", do="answer", operation="PutBlob", status=409, code="BlobAlreadyExists",
                                 nth=(1,)))  # fmt: skip
     desk.copy()
     assert desk.cloud.fired(rule).fired == 1
     assert desk.ended(case)["state"] == "copied"
-    assert desk.holds(case).staged == []
+    blob = desk.holds(case)
+    assert (blob.staged, blob.metadata) == ([], {})

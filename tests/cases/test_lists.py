@@ -1,4 +1,4 @@
-"""Groups `bucket` and `inventory`: where the list of objects comes from, and what is refused before it is believed."""
+"""Groups `bucket` and `inventory`: where the list of objects comes from, and what is refused as a list."""
 
 from __future__ import annotations
 

@@ -18,7 +18,6 @@ from tests.cloud.control import Cloud
 PLAIN: Final = tuple(one for one in ids_of("size", but=("S21",)) if not CASES[one].heavy)
 HOW: Final = {
     "by default": (),
-    "in blocks of 1 MiB": ("--whole-object-limit", "0", "--block-size", "1MiB"),
     "in blocks of 4 MiB": ("--whole-object-limit", "4MiB", "--block-size", "4MiB"),
 }
 

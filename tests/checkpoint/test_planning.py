@@ -100,7 +100,7 @@ def test_the_counts_of_a_list_add_up(path: Path) -> None:
         assert listed.by_state == {State.PENDING: 2, State.SKIPPED: 1, State.REFUSED: 1}
         assert (listed.skipped, listed.refused) == ({"archived": 1}, {"name-backslash": 1})
         assert (listed.classes, listed.proofs) == ({"STANDARD": 2}, {"etag-md5": 2})
-        assert sorted(stage.sizes()) == [(10, "STANDARD"), (20, "STANDARD")]
+        assert sorted(stage.sizes()) == [(10, "STANDARD", "etag-md5"), (20, "STANDARD", "etag-md5")]
         assert set(stage.samples(5)) == {("a", 10), ("b", 20)}
         assert len(stage.samples(1)) == 1
         assert stage.query("SELECT count(*) FROM incoming.row") == [(5,)]

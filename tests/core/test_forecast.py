@@ -53,6 +53,16 @@ def test_a_large_object_is_a_get_and_a_write_a_block_and_one_write_more() -> Non
     assert (found.gets, found.writes) == (5, 6)
 
 
+def test_an_object_that_is_read_twice_costs_its_way_out_of_s3_twice_and_its_place_at_azure_once() -> None:
+    once, twice = sizing([300 * GIB], "STANDARD_IA"), Sizing(whole_limit=32 * MIB, block_size=8 * MIB)
+    twice.add(300 * GIB, "STANDARD_IA", readings=2)
+    assert (twice.gets, twice.writes, twice.bytes) == (once.gets * 2, once.writes, once.bytes)
+    cheap, dear = once.forecast().dollars, twice.forecast().dollars
+    assert dear["egress"] == pytest.approx(egress_dollars(600, PRICES))
+    assert dear["s3_retrieval"] == pytest.approx(cheap["s3_retrieval"] * 2)
+    assert dear["azure_storage_per_month"] == cheap["azure_storage_per_month"]
+
+
 def test_a_huge_object_takes_no_more_blocks_than_azure_allows() -> None:
     found = sizing([5 * 1024 * GIB])
     assert 49_000 < found.gets <= MAX_BLOCKS

@@ -15,6 +15,7 @@ from blobmove.core.proof import (
     etag_is_opaque,
     etag_md5,
     expected,
+    readings,
     whole_checksum,
 )
 
@@ -105,3 +106,8 @@ def test_the_plan_knows_that_rails_can_prove_it() -> None:
     version = ObjectVersion("k", 10, MD5, encryption="SSE-KMS")
     assert expected(version, RAILS[2]) is Proof.RAILS_MD5
     assert expected(version, RAILS[1]) is Proof.READ_BACK
+
+
+def test_only_what_nobody_has_a_checksum_of_is_read_twice() -> None:
+    assert [proof for proof in Proof if readings(proof) != 1] == [Proof.READ_BACK]
+    assert (readings(Proof.READ_BACK), readings(None)) == (2, 1)

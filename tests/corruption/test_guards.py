@@ -15,7 +15,7 @@ import pytest
 from blobmove.engine import large, small
 from blobmove.stores.http import Answer, Body, HttpClient
 from tests.cloud.control import Cloud
-from tests.corruption.campaign import Campaign, Unnoticed, each
+from tests.corruption.campaign import Campaign, Unnoticed, each, the_first
 from tests.corruption.objects import WAYS, objects
 
 BY_AZURE: Final = {
@@ -89,3 +89,8 @@ def test_without_comparing_exactly_what_blobmove_guards_arrives_wrong(
 ) -> None:
     blobmove_does_not_compare(monkeypatch)
     assert wrong_after(campaign, way) == BY_BLOBMOVE[way]
+
+
+def test_a_wrong_bit_in_the_list_of_blocks_only_costs_another_request(campaign: Campaign) -> None:
+    campaign.wave(objects(Random("lists"), 0, 1), [the_first("PutBlockList")])
+    assert campaign.flips.total() == campaign.ends["copied"] == len(WAYS)

@@ -26,6 +26,9 @@ SMALL: Final = 60
 CONCURRENCY: Final = 12
 MOVING: Final = ("--block-size", "64KiB", "--whole-object-limit", "128KiB", "--concurrency", str(CONCURRENCY))
 
+LONGEST_LATENCY: Final = 0.008
+"""Seconds before the cloud answers, at most."""
+
 LARGE: Final = (
     ObjectSpec(key="large/one-part", size=5 * BLOCK + 17, recipe="seeded:large-1"),
     ObjectSpec(key="large/crc64nvme", parts=(3 * BLOCK, 3 * BLOCK, 99), recipe="seeded:large-2", checksum="CRC64NVME"),
@@ -105,7 +108,9 @@ class Company:
         else:
             company._fill(chance)
         for side in ("s3", "azure"):
-            cloud.weather(side, Weather(latency_ms=chance.uniform(0, 4), jitter_ms=4, seed=chance.randrange(99)))
+            seconds = chance.uniform(0, LONGEST_LATENCY / 2)
+            weather = Weather(latency_ms=1000 * seconds, jitter_ms=500 * LONGEST_LATENCY, seed=chance.randrange(99))
+            cloud.weather(side, weather)
         cloud.reset_counts()
         return company
 

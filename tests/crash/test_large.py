@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -112,5 +112,5 @@ def waiting(cloud: Cloud, rule: int) -> int:
     return cloud.fired(rule).fired
 
 
-def the_blob(cloud: Cloud) -> StoredBlob | Any:
+def the_blob(cloud: Cloud) -> StoredBlob:
     return cloud.blob(CONTAINER, KEY) or StoredBlob(KEY, 0, "", None, "", committed=False)

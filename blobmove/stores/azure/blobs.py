@@ -133,6 +133,10 @@ class AzureBlobs:
             raise
         return read_block_list(bytes(answer.body), committed=committed)
 
+    async def set_tier(self, name: str, tier: str) -> None:
+        """Put a blob into an access tier."""
+        await self._send("SetBlobTier", "PUT", name, "comp=tier", [("x-ms-access-tier", tier)])
+
     async def properties(self, name: str) -> BlobFacts | None:
         """Size, MD5 and etag of a blob, or None where there is none."""
         try:
