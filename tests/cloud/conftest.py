@@ -19,7 +19,7 @@ async def _credentials() -> Credentials:
     return Credentials("AKIACLOUD", "cloud-secret")
 
 
-async def _no_fallback(key: str, version_id: str | None) -> dict[str, str]:
+async def _no_fallback(key: str, version_id: str | None, etag: str | None) -> dict[str, str]:
     raise AssertionError("the SDK is not asked here")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ BLOCK: Final = 64 * 1024
 LIMIT: Final = 2 * BLOCK
 """Blocks and whole objects as small as the command line allows, so that a large object is a few hundred KiB."""
 
-SMALL: Final = 60
+SMALL: Final = 48
 CONCURRENCY: Final = 12
 MOVING: Final = ("--block-size", "64KiB", "--whole-object-limit", "128KiB", "--concurrency", str(CONCURRENCY))
 
@@ -154,6 +155,23 @@ class Company:
             return int(key[-3:]) % 4 != 1
         return key in ("large/one-part", "large/even parts", "large/kms-rails", "archived")
 
+    def until_quiet(self) -> None:
+        """Let the cloud finish what it had begun when its client died."""
+        before = -1
+        while before != (before := self.answers()):
+            time.sleep(LONGEST_LATENCY)
+
+    def committed(self) -> set[str]:
+        """Names of the blobs that are there, not counting uncommitted blocks."""
+        return {name for name, blob in self.cloud.blobs(CONTAINER).items() if blob.committed}
+
+    def answers(self) -> int:
+        """How many requests the cloud has answered."""
+        counts = self.cloud.counts()
+        return sum(
+            times for side in (counts.s3, counts.azure) for one in side.answers.values() for times in one.values()
+        )
+
     # What is typed.
 
     @property
@@ -190,7 +208,7 @@ class Company:
         return int(str(self.database.execute(query)[0][0]))
 
 
-_IN_BATCHES: Final = ("--json", "--batch-size", "3", "--sleep-ratio", "0.5")
+_IN_BATCHES: Final = ("--json", "--batch-size", "4", "--sleep-ratio", "0.2")
 VERIFY: Final = ("verify", "--json")
 FLIP: Final = ("flip-service", "--from", "amazon", "--to", "azure", "--confirm", "azure", *_IN_BATCHES)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.acceptance.checkpoint_file import rows
 from tests.checkpoint.plans import counted
 from tests.cloud.facts import StoredBlob
-from tests.crash.company import BUCKET, CONTAINER, LARGE, LONGEST_LATENCY, Company
+from tests.crash.company import BUCKET, CONTAINER, LARGE, Company
 
 PROVEN = ("copied", "present")
 
@@ -31,20 +30,14 @@ class Promises:
     def after_a_crash(self) -> None:
         """Every planned object is in one counted state, what is recorded is there, what is flipped is proven."""
         self._numbers_add_up()
-        self._until_quiet()
+        self.company.until_quiet()
         blobs = self.company.cloud.blobs(CONTAINER)
         recorded = self.recorded()
         self._no_blob_is_wrong_or_written_twice(blobs)
-        committed = {name for name, blob in blobs.items() if blob.committed}
+        committed = self.company.committed()
         assert recorded <= committed, f"recorded and not there: {sorted(recorded - committed)}"
         self._no_row_is_flipped_without_proof(recorded)
         self.unrecorded += sum(name.startswith("small/") for name in committed - recorded)
-
-    def _until_quiet(self) -> None:
-        """Let the cloud finish what it had begun when its client died; its latency is a few milliseconds."""
-        before = -1
-        while before != (before := self.company.cloud.counts().azure.bytes_in):
-            time.sleep(LONGEST_LATENCY)
 
     def _numbers_add_up(self) -> None:
         company = self.company

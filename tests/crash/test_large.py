@@ -104,6 +104,7 @@ def crashed_at_a_share(company: Company, giant: Giant) -> int:
     process.until(lambda: waiting(company.cloud, hang) > 0 and len(the_blob(company.cloud).staged) == enough,
                   f"{enough} of {blocks} blocks at Azure")
     process.killed()
+    company.until_quiet()
     company.cloud.drop_rule(hang)
     return len(the_blob(company.cloud).staged)
 
