@@ -15,6 +15,7 @@ import os
 from collections.abc import Generator
 from random import SystemRandom
 from typing import Any, Final
+from zlib import crc32
 
 import pytest
 
@@ -23,7 +24,7 @@ ROUNDS_IN_CI: Final = {"kill": 13, "term": 5, "outage": 3, "disk": 2, "database"
 """Rounds of each kind; 25 in all."""
 
 _BASE: Final = pytest.StashKey[int]()
-_TOLD: Final = pytest.StashKey[list[str]]()
+_TOLD: Final = "told at the end"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,8 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rounds(kind): runs once a round; --count says how often")
     config.addinivalue_line("markers", "heavy: moves a GiB; only with -m heavy")
     told = config.getoption("--seed")
-    config.stash[_BASE] = SystemRandom().randrange(1_000_000) if told is None else told
-    config.stash[_TOLD] = []
+    config.stash[_BASE] = _base_by_chance() if told is None else told
+
+
+def _base_by_chance() -> int:
+    """Another one in every run, but the same in all workers of a run: they must collect the same rounds."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    return SystemRandom().randrange(1_000_000) if run is None else crc32(run.encode()) % 1_000_000
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -81,10 +87,10 @@ class Teller:
     """Keeps a line for the end of the report, whether the test passes or not."""
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
-        self._lines = request.config.stash[_TOLD]
+        self._properties = request.node.user_properties
 
     def __call__(self, line: str) -> None:
-        self._lines.append(line)
+        self._properties.append((_TOLD, line))  # goes with the report, also out of a worker
 
 
 @pytest.fixture
@@ -105,7 +111,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401
-    lines = config.stash[_TOLD]
+    reports = [report for group in terminalreporter.stats.values() for report in group]
+    told = [pair for report in reports for pair in getattr(report, "user_properties", ())]
+    lines = list(dict.fromkeys(line for name, line in told if name == _TOLD))
     if lines:
         terminalreporter.section("rounds")
         for line in lines:

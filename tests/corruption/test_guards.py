@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from blobmove.engine import large, small
+from blobmove.engine import large, large_proof, small
 from blobmove.stores.http import Answer, Body, HttpClient
 from tests.cloud.control import Cloud
 from tests.corruption.campaign import Campaign, Unnoticed, each, the_first
@@ -51,7 +51,7 @@ def azure_is_told_no_checksum(patch: pytest.MonkeyPatch) -> None:
 
 def blobmove_does_not_compare(patch: pytest.MonkeyPatch) -> None:
     """Whatever the digests are, the bytes count as good."""
-    for module in (small, large):
+    for module in (small, large, large_proof):
         patch.setattr(module, "require", lambda _equal, _what: None)
 
 
