@@ -44,16 +44,22 @@ def _opened(path: Path, write: bool, create: bool) -> sqlite3.Connection:
         f"{path.resolve().as_uri()}?mode={'rw' if write else 'ro'}",
         uri=True, isolation_level=None, timeout=30, check_same_thread=False,
     )
+    creating = fresh
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        if fresh or (create and _is_empty(connection)):
+        creating = fresh or (create and _is_empty(connection))
+        if creating:
             _create(connection)
+            creating = False
         _check(connection, path)
         if write:  # not before the check: the journal mode is written into the file, whosever it is
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()
+        if creating:  # on a full disk: half a file would be taken for somebody else's
+            for ending in ("", "-journal", "-wal", "-shm"):
+                path.with_name(path.name + ending).unlink(missing_ok=True)
         raise
     return connection
 
@@ -73,6 +79,8 @@ def _create(connection: sqlite3.Connection) -> None:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application == 0 and _is_empty(connection):
+        raise UsageError("E404-PLAN", f"{path} holds no complete plan", hint="run `blobmove plan`")
     if application != APPLICATION_ID:
         raise RefusedError("E422-CHECKPOINT", f"{path} is not a checkpoint of blobmove",
                            hint="name another file with --checkpoint")

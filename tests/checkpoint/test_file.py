@@ -130,7 +130,7 @@ def test_a_file_of_no_bytes_is_what_a_killed_plan_leaves_and_is_filled_by_the_ne
 
 def test_a_file_of_no_bytes_is_no_checkpoint_for_a_reader(path: Path) -> None:
     path.touch()
-    assert refused(path, write=False).code == "E422-CHECKPOINT"
+    assert refused(path, write=False).code == "E404-PLAN"
 
 
 def test_a_damaged_checkpoint_is_told_when_it_is_read(path: Path) -> None:
