@@ -37,35 +37,50 @@ def connect(path: Path, *, write: bool, create: bool = False) -> sqlite3.Connect
 
 
 def _opened(path: Path, write: bool, create: bool) -> sqlite3.Connection:
-    fresh = create and not path.exists()
-    if fresh:
-        path.touch(mode=0o600)
+    if create and not path.exists():
+        _make(path)
     connection = sqlite3.connect(
         f"{path.resolve().as_uri()}?mode={'rw' if write else 'ro'}",
         uri=True, isolation_level=None, timeout=30, check_same_thread=False,
     )
-    creating = fresh
     try:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        creating = fresh or (create and _is_empty(connection))
-        if creating:
+        if create and _is_empty(connection):
             _create(connection)
-            creating = False
         _check(connection, path)
         if write:  # not before the check: the journal mode is written into the file, whosever it is
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()
-        if creating:  # on a full disk: half a file would be taken for somebody else's
-            for ending in ("", "-journal", "-wal", "-shm"):
-                path.with_name(path.name + ending).unlink(missing_ok=True)
         raise
     return connection
 
 
+def _make(path: Path) -> None:
+    """A checkpoint without a plan, made under another name: whoever is killed meanwhile leaves a whole one or none.
+
+    On a full disk nothing is left either: half a file would be taken for somebody else's.
+    """
+    draft = path.with_name(f"{path.name}-new")
+    _remove_draft(draft)
+    try:
+        draft.touch(mode=0o600)
+        with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            _create(connection)
+        draft.rename(path)
+    finally:
+        _remove_draft(draft)
+
+
+def _remove_draft(draft: Path) -> None:
+    for ending in ("", "-journal"):
+        draft.with_name(draft.name + ending).unlink(missing_ok=True)
+
+
 def _is_empty(connection: sqlite3.Connection) -> bool:
-    """Whether this is a file of no bytes, as a plan killed at its first breath leaves it."""
+    """Whether this is a file of no bytes, which somebody has put there."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     return bool(tables == 0 and application == 0)

@@ -122,7 +122,36 @@ def test_a_newer_version_is_refused_and_left_alone(path: Path, write: bool) -> N
     assert path.read_bytes() == before
 
 
-def test_a_file_of_no_bytes_is_what_a_killed_plan_leaves_and_is_filled_by_the_next(path: Path) -> None:
+MAKER = """
+import os, signal, sys
+from pathlib import Path
+from blobmove.checkpoint import file
+create = file._create
+statements = int(sys.argv[2])
+def count(sql):
+    global statements
+    statements -= 1
+    if statements == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+def killed_in_the_midst(connection):
+    connection.set_trace_callback(count)
+    create(connection)
+file._create = killed_in_the_midst
+file.connect(Path(sys.argv[1]), write=True, create=True).close()
+"""
+
+
+@pytest.mark.parametrize("statement", [1, 2, 8, 14])
+def test_a_plan_killed_while_it_makes_the_checkpoint_leaves_a_whole_one_or_none(path: Path, statement: int) -> None:
+    done = subprocess.run([sys.executable, "-c", MAKER, str(path), str(statement)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not path.exists()
+    with closing(connect(path, write=True, create=True)) as db:
+        assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    assert [left.name for left in path.parent.iterdir() if "-new" in left.name] == []
+
+
+def test_a_file_of_no_bytes_is_taken_for_a_new_one(path: Path) -> None:
     path.touch()
     with closing(connect(path, write=True, create=True)) as db:
         assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
