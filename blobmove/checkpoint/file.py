@@ -14,7 +14,10 @@ from typing import Final
 from blobmove.checkpoint.schema import APPLICATION_ID, SCHEMA, VERSION
 from blobmove.core.errors import HeldError, RefusedError, UsageError
 
-_CACHE_KIB: Final = 64 * 1024
+_CACHE_KIB: Final = {True: 32 * 1024, False: 16 * 1024}
+"""Pages kept in memory by who writes and who reads. Both walk in the order of the rows: more would not be used."""
+_LOG_BYTES: Final = 64 * 1024 * 1024
+"""To this size the write-ahead log is cut once it was larger (a plan is one transaction) and is begun anew."""
 
 
 def connect(path: Path, *, write: bool, create: bool = False) -> sqlite3.Connection:
@@ -44,12 +47,13 @@ def _opened(path: Path, write: bool, create: bool) -> sqlite3.Connection:
         uri=True, isolation_level=None, timeout=30, check_same_thread=False,
     )
     try:
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB[write]}")
         if create and _is_empty(connection):
             _create(connection)
         _check(connection, path)
         if write:  # not before the check: the journal mode is written into the file, whosever it is
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
             connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
         connection.close()

@@ -1,8 +1,8 @@
 """The flip's journal: what each row named before, on disk before the database is asked to change it.
 
-Tables flip_run, flip_batch and flip_row of `checkpoint.schema`. Every method that writes is one transaction,
-synced when it returns (`synchronous=FULL`). A batch without `settled_at` is one whose fate is unknown: the
-process died between writing it here and hearing the database's answer.
+Tables flip_run and flip_batch of `checkpoint.schema`. A batch is one row: writing thousands of ids costs one insert
+and one sync. What became of a batch is written together with the next one, so that a batch costs one sync, not two;
+a batch without `settled_at` is one whose fate is unknown: the process died before that, and the rows must be asked.
 """
 
 from __future__ import annotations
@@ -56,20 +56,51 @@ class FlipRun:
 
 
 @dataclass(frozen=True, slots=True)
+class NewBatch:
+    """Rows that are to name `new` instead of `old`.
+
+    `position` is where the server's log of changes stood before, None where it may not be read. `undoes` is the
+    number of the batch (of the run that is taken back) to which these rows belong. `server` is the one that answers
+    after a fail-over, None while it is the run's.
+    """
+
+    number: int
+    old: str
+    new: str
+    ids: Sequence[RowId]
+    position: str | None = None
+    undoes: int | None = None
+    server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UnsettledBatch:
-    """A batch to ask the database about: (id, old name, new name) of each row."""
+    """A batch to ask the database about."""
 
     run: int
     number: int
     server: str
-    rows: tuple[tuple[RowId, str, str], ...]
+    old: str
+    new: str
+    ids: tuple[RowId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchToUndo:
+    """Rows of one batch that it flipped from `old` to `new` and no undo has put back, in the batch's order."""
+
+    number: int
+    old: str
+    new: str
+    ids: tuple[RowId, ...]
 
 
 class FlipJournal:
-    """Reads and writes the journal through the checkpoint's one writing connection."""
+    """Reads and writes the journal through the checkpoint's one writing connection, from one thread."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._settled: list[tuple[str, str | None, int, int, int]] = []
         if not connection.in_transaction:
             connection.execute("PRAGMA synchronous = FULL")
 
@@ -84,24 +115,28 @@ class FlipJournal:
             )  # fmt: skip
             return int(cursor.lastrowid or 0)
 
-    def write_batch(self, run: int, number: int, at: str, rows: Sequence[tuple[RowId, str]]) -> None:
+    def write_batches(self, run: int, at: str, batches: Sequence[NewBatch]) -> None:
         """Put the old names of these rows on disk. Only after this returns may the database be asked to change."""
         with self._writing() as connection:
-            batch = (run, number, at)
-            connection.execute("INSERT INTO flip_batch (run, number, journaled_at) VALUES (?, ?, ?)", batch)
             connection.executemany(
-                "INSERT INTO flip_row (run, id, batch, old_service) VALUES (?, ?, ?, ?)",
-                ((run, row_id, number, old) for row_id, old in rows),
-            )
+                "INSERT INTO flip_batch (run, number, old_service, new_service, ids, row_count, first_id, last_id,"
+                " server, position, undoes, journaled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(run, one.number, one.old, one.new, _packed(one.ids), len(one.ids), _least(one.ids), _most(one.ids),
+                  one.server, one.position, one.undoes, at) for one in batches],
+            )  # fmt: skip
 
-    def settle_batch(self, run: int, number: int, at: str, flipped: Collection[RowId]) -> None:
-        """Record what became of a batch: `flipped` name the new service now, its other rows were not changed."""
-        with self._writing() as connection:
-            connection.execute("UPDATE flip_row SET flipped = 0 WHERE run = ? AND batch = ?", (run, number))
-            connection.executemany(
-                "UPDATE flip_row SET flipped = 1 WHERE run = ? AND id = ?", ((run, row_id) for row_id in flipped)
-            )
-            connection.execute("UPDATE flip_batch SET settled_at = ? WHERE run = ? AND number = ?", (at, run, number))
+    def settle_batch(self, run: int, number: int, at: str, rows: int, kept: Collection[RowId]) -> None:
+        """Note what became of a batch of `rows` rows: all but `kept` name the new service now.
+
+        It reaches the disk with the next batch, with flush() or close_run(); until then the fate counts as unknown.
+        """
+        self._settled.append((at, _packed(kept) if kept else None, rows - len(kept), run, number))
+
+    def flush(self) -> None:
+        """Put on disk what is noted."""
+        if self._settled:
+            with self._writing():
+                pass
 
     def close_run(self, run: int, at: str, summary: dict[str, Any]) -> None:
         """End a run. A run that was killed has no end: its batches tell what it did."""
@@ -113,32 +148,43 @@ class FlipJournal:
 
     def unsettled(self) -> list[UnsettledBatch]:
         """The batches whose fate is unknown, oldest first."""
+        self.flush()
         batches = self._connection.execute(
-            "SELECT b.run, b.number, r.server FROM flip_batch b JOIN flip_run r ON r.id = b.run"
-            " WHERE b.settled_at IS NULL ORDER BY b.run, b.number"
-        ).fetchall()
-        return [UnsettledBatch(run, number, server, self._changes(run, number)) for run, number, server in batches]
-
-    def rows_to_undo(self, run: int, after: RowId | None = None, limit: int = 1000) -> list[tuple[RowId, str]]:
-        """(id, old name) of the next rows that this run flipped and no undo of it has put back, by id."""
-        beyond, values = ("", ()) if after is None else (" AND f.id > ?", (after,))
-        rows = self._connection.execute(
-            f"SELECT f.id, f.old_service FROM flip_row f {_NOT_YET_UNDONE}{beyond} ORDER BY f.id LIMIT ?",
-            (run, *values, limit),
+            "SELECT b.run, b.number, coalesce(b.server, r.server), b.old_service, b.new_service, b.ids"
+            " FROM flip_batch b JOIN flip_run r ON r.id = b.run WHERE b.settled_at IS NULL ORDER BY b.run, b.number"
         )
-        return [(row_id, old) for row_id, old in rows]
+        return [
+            UnsettledBatch(run, number, server, old, new, tuple(json.loads(ids)))
+            for run, number, server, old, new, ids in batches.fetchall()
+        ]
+
+    def batches_to_undo(self, run: int) -> Iterator[BatchToUndo]:
+        """What this run flipped and no undo of it has put back, batch by batch: flat memory."""
+        self.flush()
+        number = -1
+        while (row := self._connection.execute(_NEXT_TO_UNDO, (run, number)).fetchone()) is not None:
+            number, old, new, ids, kept = row
+            done = _unpacked(kept)
+            for back, back_kept in self._connection.execute(_UNDONE, (run, number)).fetchall():
+                done |= _unpacked(back) - _unpacked(back_kept)
+            left = tuple(one for one in json.loads(ids) if one not in done)
+            if left:
+                yield BatchToUndo(number, old, new, left)
 
     def count_to_undo(self, run: int) -> int:
-        """How many rows `rows_to_undo` has in all."""
-        (rows,) = self._connection.execute(f"SELECT count(*) FROM flip_row f {_NOT_YET_UNDONE}", (run,)).fetchone()
+        """How many rows `batches_to_undo` has in all."""
+        self.flush()
+        (rows,) = self._connection.execute(_COUNT_TO_UNDO, (run, run)).fetchone()
         return int(rows)
 
     def runs(self) -> list[FlipRun]:
         """All runs, oldest first."""
+        self.flush()
         return [self._run(row) for row in self._connection.execute(f"{_RUNS} GROUP BY r.id ORDER BY r.id")]
 
     def run(self, number: int) -> FlipRun | None:
         """One run, None when there is none of that number."""
+        self.flush()
         row = self._connection.execute(f"{_RUNS} WHERE r.id = ? GROUP BY r.id", (number,)).fetchone()
         return None if row is None else self._run(row)
 
@@ -154,16 +200,14 @@ class FlipJournal:
         )
         return tuple(dict.fromkeys(name for (names,) in rows for name in json.loads(names)))
 
-    def _changes(self, run: int, number: int) -> tuple[tuple[RowId, str, str], ...]:
-        """An undo's rows go back to what the run it undoes had found, so their new names are read from there."""
-        rows = self._connection.execute(
-            "SELECT f.id, f.old_service, CASE WHEN r.undo_of IS NULL THEN r.to_service ELSE u.old_service END"
-            " FROM flip_row f JOIN flip_run r ON r.id = f.run"
-            " LEFT JOIN flip_row u ON u.run = r.undo_of AND u.id = f.id"
-            " WHERE f.run = ? AND f.batch = ? ORDER BY f.id",
-            (run, number),
-        )
-        return tuple((row_id, old, new) for row_id, old, new in rows)
+    def journaled(self, ids: Sequence[RowId], service: str) -> set[RowId]:
+        """Those of `ids` that some batch has let name `service`, or may have."""
+        if not ids:
+            return set()
+        self.flush()
+        rows = self._connection.execute(_JOURNALED, (service, _most(ids), _least(ids)))
+        wanted = set(ids)
+        return {one for batch, kept in rows for one in (_unpacked(batch) - _unpacked(kept)) & wanted}
 
     def _run(self, row: tuple[Any, ...]) -> FlipRun:
         values = dict(zip(FlipRun.__dataclass_fields__, row, strict=True))
@@ -173,24 +217,55 @@ class FlipJournal:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, whatever transaction mode the connection was opened in."""
+        """One transaction, whatever transaction mode the connection was opened in; what is noted goes with it."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._connection.executemany(
+                "UPDATE flip_batch SET settled_at = ?, kept = ?, flipped = ? WHERE run = ? AND number = ?",
+                self._settled,
+            )
             yield self._connection
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+        self._settled.clear()
 
 
-_NOT_YET_UNDONE = (
-    "WHERE f.run = ? AND f.flipped = 1 AND NOT EXISTS ("
-    " SELECT 1 FROM flip_run back CROSS JOIN flip_row done ON done.run = back.id"  # CROSS: few runs first, then a key
-    " WHERE back.undo_of = f.run AND done.id = f.id AND done.flipped = 1)"
+def _packed(ids: Collection[RowId]) -> str:
+    return json.dumps(list(ids), ensure_ascii=False, separators=(",", ":"))
+
+
+def _least(ids: Sequence[RowId]) -> RowId:
+    return min(ids)
+
+
+def _most(ids: Sequence[RowId]) -> RowId:
+    return max(ids)
+
+
+def _unpacked(ids: str | None) -> set[RowId]:
+    return set() if ids is None else set(json.loads(ids))
+
+
+_NEXT_TO_UNDO = (
+    "SELECT number, old_service, new_service, ids, kept FROM flip_batch"
+    " WHERE run = ? AND number > ? AND flipped > 0 ORDER BY number LIMIT 1"
+)
+_UNDONE = (
+    "SELECT b.ids, b.kept FROM flip_run r JOIN flip_batch b ON b.run = r.id"
+    " WHERE r.undo_of = ? AND b.undoes = ? AND b.settled_at IS NOT NULL"
+)
+_JOURNALED = (
+    "SELECT ids, kept FROM flip_batch WHERE new_service = ? AND first_id <= ? AND last_id >= ?"
+)
+_COUNT_TO_UNDO = (
+    "SELECT (SELECT coalesce(sum(flipped), 0) FROM flip_batch WHERE run = ?)"
+    " - (SELECT coalesce(sum(b.flipped), 0) FROM flip_run r JOIN flip_batch b ON b.run = r.id WHERE r.undo_of = ?)"
 )
 _RUNS = (
     "SELECT r.id, r.started_at, r.finished_at, r.server, r.database, r.from_services, r.to_service, r.undo_of,"
-    " r.host, r.operator, r.position, r.summary, count(f.id), coalesce(sum(f.flipped), 0),"
-    " (SELECT count(*) FROM flip_batch b WHERE b.run = r.id AND b.settled_at IS NULL)"
-    " FROM flip_run r LEFT JOIN flip_row f ON f.run = r.id"
+    " r.host, r.operator, r.position, r.summary, coalesce(sum(b.row_count), 0), coalesce(sum(b.flipped), 0),"
+    " count(b.run) - count(b.settled_at)"
+    " FROM flip_run r LEFT JOIN flip_batch b ON b.run = r.id"
 )

@@ -8,82 +8,43 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from blobmove.checkpoint.adoption import adopt_rows, count_change
+from blobmove.checkpoint.counts import recount
 from blobmove.checkpoint.file import explained
+from blobmove.checkpoint.schema import PROVEN
 from blobmove.checkpoint.values import class_in, etag_in, read_setup
-from blobmove.checkpoint.writer import CheckpointWriter, recount
+from blobmove.checkpoint.words import MOST
+from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import RefusedError
 from blobmove.core.model import ObjectVersion, Proof, RailsFacts, State, slot
 from blobmove.core.results import PlanChange
 from blobmove.core.selection import Decision
 
-_INCOMING: Final = """
-CREATE TABLE incoming.row (
-    id INTEGER, key TEXT, version_id TEXT, size INTEGER, etag ANY, modified_ms INTEGER, class TEXT, encryption TEXT,
-    algorithm TEXT, blob_name TEXT, state TEXT, reason TEXT, proof TEXT, referenced INTEGER
-);
-CREATE TABLE incoming.rails (
-    slot INTEGER PRIMARY KEY, key TEXT, id ANY, service_name TEXT, size INTEGER, md5 BLOB, sha256 BLOB,
-    content_type TEXT, attached INTEGER
-);
+_COLUMNS: Final = (
+    "id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state, reason, proof,"
+    " referenced"
+)
+_RAILS: Final = "slot, key, id, service_name, size, md5, sha256, content_type, attached"
+
+# Rows come in any order and are sorted once: inserted one by one where they belong, each would cost a page.
+_INCOMING: Final = f"""
+CREATE TABLE incoming.row ({_COLUMNS});
+CREATE TABLE incoming.rails_row ({_RAILS});
+CREATE TABLE incoming.listed ({_COLUMNS.replace("id,", "id INTEGER PRIMARY KEY,", 1)});
+CREATE TABLE incoming.rails ({_RAILS.replace("slot,", "slot INTEGER PRIMARY KEY,", 1)});
 """
-
-# Listed twice (a rolling snapshot can do that): the newest row counts.
-_UNIQUE: Final = """
-CREATE TABLE incoming.listed AS
-SELECT id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state, reason, proof,
-       referenced
-  FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY modified_ms DESC, rowid DESC) AS nth FROM incoming.row)
- WHERE nth = 1 ORDER BY id
-"""
-
-
-def _same_version(new: str, old: str) -> str:
-    """SQL: does the new row speak of the version the old one stands for? By ETag, else by time, else by size."""
-    return (
-        f"(CASE WHEN {new}.etag IS NOT NULL THEN {new}.etag IS {old}.etag OR {new}.etag IS {old}.source_etag"
-        f" ELSE coalesce({new}.modified_ms = {old}.modified_ms, {new}.size = {old}.size, false) END)"
-    )
-
-
-# A newer plan: what is proven stays proven while S3 holds the same version; another version is work again, and
-# keeps the etag of our own blob, the only one that may be overwritten; failures wait for --retry-failed.
-_SAME: Final = _same_version("excluded", "object")
-_PROVEN: Final = "object.state IN ('copied', 'present')"
-_WAITS: Final = "(object.state IN ('failed', 'conflict') AND excluded.state = 'pending')"
-_KEEPS: Final = f"({_SAME} AND ({_PROVEN} OR {_WAITS}))"
-# Work on another version must not be pinned to the etag or version id of the one before.
-_MOVED_ON: Final = f"(object.state = 'changed' OR NOT {_SAME})"
-_ADOPT: Final = f"""
-INSERT INTO object (id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state,
-                    reason)
-SELECT id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state, reason
-  FROM incoming.listed WHERE true ORDER BY id
-ON CONFLICT (id) DO UPDATE SET
-       state       = CASE WHEN {_KEEPS} THEN object.state ELSE excluded.state END,
-       reason      = CASE WHEN {_KEEPS} THEN object.reason ELSE excluded.reason END,
-       detail      = CASE WHEN {_KEEPS} THEN object.detail END,
-       proof       = CASE WHEN {_KEEPS} THEN object.proof END,
-       md5         = CASE WHEN {_KEEPS} THEN object.md5 END,
-       crc64       = CASE WHEN {_KEEPS} THEN object.crc64 END,
-       notes       = CASE WHEN {_KEEPS} THEN object.notes END,
-       verified    = CASE WHEN {_KEEPS} THEN object.verified END,
-       source_etag = CASE WHEN {_KEEPS} THEN object.source_etag END,
-       settled_ms  = CASE WHEN {_KEEPS} THEN object.settled_ms END,
-       size        = CASE WHEN {_MOVED_ON} THEN excluded.size ELSE coalesce(excluded.size, object.size) END,
-       etag        = CASE WHEN {_MOVED_ON} THEN excluded.etag ELSE coalesce(excluded.etag, object.etag) END,
-       version_id  = CASE WHEN {_MOVED_ON} THEN excluded.version_id
-                          ELSE coalesce(excluded.version_id, object.version_id) END,
-       modified_ms = coalesce(excluded.modified_ms, object.modified_ms),
-       class       = excluded.class,
-       encryption  = coalesce(excluded.encryption, object.encryption),
-       algorithm   = coalesce(excluded.algorithm, object.algorithm),
-       blob_name   = excluded.blob_name
-"""
+# Listed twice (a rolling snapshot can do that): the newest row counts, the last one.
+_SORT: Final = (
+    f"INSERT OR REPLACE INTO incoming.listed SELECT {_COLUMNS} FROM incoming.row ORDER BY id, modified_ms, rowid"
+)
+_SORT_RAILS: Final = (
+    f"INSERT OR REPLACE INTO incoming.rails SELECT {_RAILS} FROM incoming.rails_row ORDER BY slot, rowid"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +76,7 @@ class PlanStage:
     def __init__(self, writer: CheckpointWriter) -> None:
         self._writer = writer
         self._path = writer.path.with_name(writer.path.name + "-incoming")
+        self._texts: set[str] = set()
 
     def __enter__(self) -> PlanStage:
         self._remove()
@@ -156,11 +118,13 @@ class PlanStage:
             (slot(key), key, row.id, row.service_name, row.size, row.md5, row.sha256, row.content_type, attached)
             for key, row, attached in facts
         ]
+        self._note(text for _, row, _ in facts for text in (row.service_name, row.content_type))
         with self._batch() as db:
-            db.executemany("INSERT OR REPLACE INTO incoming.rails VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT INTO incoming.rails_row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def rails_of(self, keys: Sequence[str]) -> dict[str, RailsFacts]:
         """The gathered rows that name one of these keys."""
+        self._sort_rails()
         found: dict[str, RailsFacts] = {}
         for start in range(0, len(keys), 800):
             part = [slot(key) for key in keys[start:start + 800]]
@@ -170,8 +134,22 @@ class PlanStage:
             ))
         return found
 
+    def _sort_rails(self) -> None:
+        with self._batch() as db:
+            if db.execute("SELECT 1 FROM incoming.rails_row LIMIT 1").fetchone():
+                db.execute(_SORT_RAILS)
+                db.execute("DELETE FROM incoming.rails_row")
+
+    def _note(self, texts: Iterable[str | None]) -> None:
+        """Remember the texts that the dictionary is to learn with the adoption, as far as it has room for them."""
+        if len(self._texts) < MOST:
+            self._texts.update(text for text in texts if text)
+
     def add(self, rows: Sequence[Planned]) -> None:
         """Gather rows of the inventory."""
+        self._note(text for row in rows for text in (
+            row.decision.reason, row.version.storage_class, row.version.encryption, row.version.checksum_algorithm,
+        ))
         with self._batch() as db:
             db.executemany(
                 f"INSERT INTO incoming.row VALUES ({','.join('?' * 14)})", [_incoming_row(row) for row in rows]
@@ -180,12 +158,13 @@ class PlanStage:
     def close_list(self) -> Listed:
         """Nothing more comes: drop what was listed twice and count. Raises RefusedError on a clash of row ids."""
         with explained(self._writer.path):
+            self._sort_rails()
             db = self._writer.db
-            db.execute(_UNIQUE)
-            self._refuse_clash()
-            self._refuse_one_name()
+            db.execute(_SORT)
             (rows,) = db.execute("SELECT count(*) FROM incoming.row").fetchone()
             (listed,) = db.execute("SELECT count(*) FROM incoming.listed").fetchone()
+            self._refuse_clash(rows > listed)
+            self._refuse_one_name()
             states = {State(name): n for name, n in self._count("state")}
             return Listed(
                 listed, rows - listed, states,
@@ -200,11 +179,16 @@ class PlanStage:
             f"SELECT {column}, count(*) FROM incoming.listed WHERE {where} GROUP BY 1 ORDER BY 2 DESC, 1"
         ).fetchall()
 
-    def _refuse_clash(self) -> None:
+    def _refuse_clash(self, twice: bool) -> None:
         """Two keys with one 63-bit id: about one in 200,000 for ten million keys. Better refused than mixed up."""
-        row = self._writer.db.execute(
-            "SELECT a.key, b.key FROM incoming.listed a JOIN incoming.row b ON a.id = b.id AND a.key <> b.key"
-            " UNION ALL SELECT a.key, o.key FROM incoming.listed a JOIN object o ON a.id = o.id AND a.key <> o.key"
+        db, row = self._writer.db, None
+        if twice:
+            row = db.execute(
+                "SELECT a.key, b.key FROM incoming.row b CROSS JOIN incoming.listed a"
+                " ON a.id = b.id AND a.key <> b.key LIMIT 1"
+            ).fetchone()
+        row = row or db.execute(
+            "SELECT a.key, o.key FROM incoming.listed a CROSS JOIN object_row o ON a.id = o.id AND a.key <> o.key"
             " LIMIT 1"
         ).fetchone()
         if row is not None:
@@ -252,34 +236,23 @@ class PlanStage:
         """
         with self._writer.transaction() as db:
             previous = read_setup(db)
-            change = self._change(db, previous.plan) if previous else None
-            db.execute(_ADOPT)
-            if rails:
-                db.execute("DELETE FROM rails_blob")
-                db.execute("INSERT INTO rails_blob SELECT * FROM incoming.rails ORDER BY slot")
+            change = PlanChange(previous.plan, *count_change(db)) if previous else None
+            self._writer.words.learn(sorted(self._texts))
+            adopt_rows(db, rails=rails)
             db.execute(
                 "INSERT OR REPLACE INTO setup VALUES (1, ?, ?, ?, ?, ?, ?)",
                 (plan, source, destination, planned_at, json.dumps(settings), json.dumps(sizing)),
             )
-            recount(db)
+            recount(db, self._writer.words)
         return change
 
     def settled(self) -> int:
         """How many of the listed objects to copy are already proven, after adopt()."""
         (count,) = self._writer.db.execute(
-            "SELECT count(*) FROM incoming.listed l JOIN object o ON o.id = l.id"
-            " WHERE l.state = 'pending' AND o.state IN ('copied', 'present')"
+            "SELECT count(*) FROM incoming.listed l JOIN object_row o ON o.id = l.id"
+            f" WHERE l.state = 'pending' AND o.state IN ({PROVEN})"
         ).fetchone()
         return int(count)
-
-    def _change(self, db: sqlite3.Connection, previous: str) -> PlanChange:
-        (new,) = db.execute(
-            "SELECT count(*) FROM incoming.listed l LEFT JOIN object o ON o.id = l.id WHERE o.id IS NULL"
-        ).fetchone()
-        (changed,) = db.execute(
-            f"SELECT count(*) FROM incoming.listed l JOIN object o ON o.id = l.id WHERE NOT {_same_version('l', 'o')}"
-        ).fetchone()
-        return PlanChange(previous, new, changed)
 
 
 def _incoming_row(row: Planned) -> tuple[Any, ...]:

@@ -10,17 +10,29 @@ from pathlib import Path
 from typing import Any, Self
 
 from blobmove.checkpoint.file import connect, explained
-from blobmove.checkpoint.values import TRANSFER_COLUMNS, Row, Setup, etag_out, read_setup, transfer_out
+from blobmove.checkpoint.schema import MD5, PENDING, PROVEN, SKIPPED, STATES
+from blobmove.checkpoint.values import (
+    TRANSFER_COLUMNS,
+    Row,
+    Setup,
+    blob_etag_out,
+    etag_out,
+    read_setup,
+    transfer_out,
+)
+from blobmove.checkpoint.words import Words
 from blobmove.core.errors import UsageError
 from blobmove.core.flipping import ProvenBlob
+from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import PROVEN_STATES, State, Transfer, slot
 from blobmove.core.results import Failure, Totals
 
-_PROVEN = ", ".join(f"'{state}'" for state in PROVEN_STATES)
+_STATES = {number: state for state, number in STATES.items()}
+_COPY = f"o.id, coalesce(o.blob_name, o.key), coalesce(o.size, 0), {MD5}, o.blob_etag"
 _REPORT = (
-    "o.id, o.key, o.version_id, o.size, o.state, o.reason, o.detail, o.attempts, o.proof, o.md5, o.crc64, "
+    f"o.id, o.key, o.version_id, o.size, o.state, o.reason, o.detail, o.attempts, o.proof, {MD5}, o.crc64, "
     "coalesce(o.source_etag, o.etag), coalesce(o.blob_name, o.key), o.blob_etag, o.content_type, o.class, "
-    "r.id, r.service_name, o.settled_ms, o.seconds, o.notes, o.modified_ms"
+    "o.rails_id, o.rails_service, o.settled_ms, o.ticks, o.notes, o.modified_ms"
 )
 
 
@@ -54,6 +66,7 @@ class CheckpointReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.db: sqlite3.Connection = connect(path, write=False)
+        self._words = Words(self.db)
 
     def __enter__(self) -> Self:
         return self
@@ -73,24 +86,36 @@ class CheckpointReader:
         return found
 
     def pending(self, after: int, limit: int) -> list[Transfer]:
-        """The next page of work in hashed order, beginning behind row id `after`."""
-        return self._transfers("o.state = 'pending'", after, limit)
+        """The next page of work in hashed order, beginning behind row id `after`; without the large objects."""
+        return self._transfers(f"o.state = {PENDING} AND (o.size IS NULL OR o.size < {LARGE_BYTES})", after, limit)
+
+    def pending_large(self, after: tuple[int, int], limit: int) -> list[Transfer]:
+        """The next page of large objects, the largest first, behind this (size, row id)."""
+        rows = self._rows(
+            f"SELECT {TRANSFER_COLUMNS} FROM object_row o INDEXED BY object_open_large"  # not all that is open, sorted
+            f" WHERE o.state = {PENDING} AND o.size >= {LARGE_BYTES}"
+            " AND o.size <= ?1 AND (o.size < ?1 OR o.id > ?2) ORDER BY o.size DESC, o.id LIMIT ?3", (*after, limit),
+        )
+        return [transfer_out(row, self._words) for row in rows]
 
     def _transfers(self, where: str, after: int, limit: int) -> list[Transfer]:
         rows = self._rows(
-            f"SELECT {TRANSFER_COLUMNS} FROM object o LEFT JOIN rails_blob r ON r.slot = o.id"
-            f" WHERE {where} AND o.id > ? ORDER BY o.id LIMIT ?", (after, limit),
+            f"SELECT {TRANSFER_COLUMNS} FROM object_row o WHERE {where} AND o.id > ? ORDER BY o.id LIMIT ?",
+            (after, limit),
         )
-        return [transfer_out(row) for row in rows]
+        return [transfer_out(row, self._words) for row in rows]
 
     def proven_page(self, after: int, limit: int, not_verified_by: int | None = None) -> list[ProvenCopy]:
         """The next page of copied blobs; only those that run `not_verified_by` has not looked at, if given."""
-        extra = "" if not_verified_by is None else f" AND abs(coalesce(verified, 0)) <> {int(not_verified_by)}"
+        if not any(self.totals().objects[state] for state in PROVEN_STATES):
+            return []  # nobody needs to look through ten million pending rows for that
+        extra = "" if not_verified_by is None else f" AND abs(coalesce(o.verified, 0)) <> {int(not_verified_by)}"
         rows = self._rows(
-            "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
-            f" WHERE state IN ({_PROVEN}) AND id > ?{extra} ORDER BY id LIMIT ?", (after, limit),
+            # The plus keeps to the order of the ids: pages go on where the one before has ended.
+            f"SELECT {_COPY} FROM object_row o WHERE +o.state IN ({PROVEN}) AND o.id > ?{extra}"
+            " ORDER BY o.id LIMIT ?", (after, limit),
         )
-        return [ProvenCopy(*row) for row in rows]
+        return [_copy(row) for row in rows]
 
     def proven_by_name(self, names: Sequence[str]) -> dict[str, ProvenCopy]:
         """The copied blobs among these blob names."""
@@ -99,10 +124,11 @@ class CheckpointReader:
             marks = ",".join("?" * len(part))
             ids = [slot(name) for name in part]
             rows = self._rows(
-                "SELECT id, coalesce(blob_name, key), coalesce(size, 0), md5, blob_etag FROM object"
-                f" WHERE state IN ({_PROVEN}) AND (id IN ({marks}) OR blob_name IN ({marks}))", (*ids, *part),
+                f"SELECT {_COPY} FROM object_row o WHERE o.state IN ({PROVEN}) AND o.id IN ({marks}) UNION ALL"
+                f" SELECT {_COPY} FROM object_row o WHERE o.state IN ({PROVEN}) AND o.blob_name IN ({marks})",
+                (*ids, *part),
             )
-            found.update((row[1], ProvenCopy(*row)) for row in rows)
+            found.update((row[1], _copy(row)) for row in rows)
         return {name: found[name] for name in names if name in found}
 
     def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
@@ -110,14 +136,16 @@ class CheckpointReader:
         found: dict[str, ProvenBlob] = {}
         for part in _parts(keys):
             rows = self._rows(
-                "SELECT key, size, md5, state, coalesce(blob_name, key), verified"
-                f" FROM object WHERE id IN ({','.join('?' * len(part))})",
+                f"SELECT o.key, o.size, {MD5}, o.state, coalesce(o.blob_name, o.key), o.verified"
+                f" FROM object_row o WHERE o.id IN ({','.join('?' * len(part))})",
                 [slot(key) for key in part],
             )
             for key, size, md5, state, name, verified in rows:
-                found[key] = ProvenBlob(key=key, size=size, md5=md5, state=State(state), blob_name=name,
-                                        verified=None if verified is None else verified > 0)
-        return {key: found[key] for key in keys if key in found}
+                found[key] = ProvenBlob(key, size, md5, _STATES[state], name, None,
+                                        None if verified is None else verified > 0)
+        if len(found) != len(keys):  # a slot may be that of another key
+            return {key: found[key] for key in keys if key in found}
+        return found
 
     def last_verify_passed(self) -> bool:
         """Whether a verification of everything (no sample) ended well after the last copy that changed anything."""
@@ -149,18 +177,24 @@ class CheckpointReader:
     def unwell(self, limit: int) -> tuple[Failure, ...]:
         """Objects that are refused, changed, gone, in conflict or failed."""
         rows = self._rows(
-            "SELECT key, state, coalesce(reason, ''), coalesce(detail, ''), attempts FROM object"
-            " WHERE state NOT IN ('pending', 'copied', 'present', 'skipped') ORDER BY state, id LIMIT ?", (limit,),
+            "SELECT key, state, reason, coalesce(detail, ''), attempts FROM object_row"
+            f" WHERE state >= {SKIPPED} AND state > {SKIPPED} ORDER BY state, id LIMIT ?", (limit,),
         )
-        return tuple(Failure(*row) for row in rows)
+        texts = self._words.texts
+        return tuple(
+            Failure(key, texts[state] or "", texts[reason] or "", detail, attempts)
+            for key, state, reason, detail, attempts in rows
+        )
 
     def records(self, batch: int = 2000) -> Iterator[list[Row]]:
         """Every planned object in batches, as rows of the report (columns in the order of RECORD_FIELDS)."""
-        cursor = self.db.execute(
-            f"SELECT {_REPORT} FROM object o LEFT JOIN rails_blob r ON r.slot = o.id ORDER BY o.id"
-        )
-        while rows := cursor.fetchmany(batch):
-            yield [_record(row) for row in rows]
+        after = -1
+        while rows := self._rows(
+            # Page by page: one long reading would keep the writer from ever beginning its log anew.
+            f"SELECT {_REPORT} FROM object_row o WHERE o.id > ? ORDER BY o.id LIMIT ?", (after, batch),
+        ):
+            after = rows[-1][0]
+            yield [_record(row, self._words) for row in rows]
 
     def last_run(self, command: str) -> RunRow | None:
         """The newest invocation of a command."""
@@ -187,11 +221,17 @@ RECORD_FIELDS = (
 """The fields of `report --objects`, as cli.md names them; times in milliseconds since 1970."""
 
 
-def _record(row: Row) -> Row:
-    md5, crc64 = row[9], row[10]
+def _copy(row: Row) -> ProvenCopy:
+    return ProvenCopy(row[0], row[1], row[2], row[3], blob_etag_out(row[4]))
+
+
+def _record(row: Row, words: Words) -> Row:
+    texts, md5, crc64, rails, ticks = words.texts, row[9], row[10], row[16], row[19]
     return (
-        *row[1:9], md5.hex() if md5 else None, crc64.hex() if crc64 else None, etag_out(row[11]), row[12], row[13],
-        row[14], row[15] or "STANDARD", None if row[16] is None else str(row[16]), *row[17:],
+        *row[1:4], texts[row[4]], texts[row[5]], *row[6:8], texts[row[8]], md5.hex() if md5 else None,
+        crc64.hex() if crc64 else None, etag_out(row[11]), row[12], blob_etag_out(row[13]), texts[row[14]],
+        texts[row[15]] or "STANDARD", None if rails is None else str(rails), texts[row[17]], row[18],
+        None if ticks is None else ticks / 10_000, texts[row[20]], row[21],
     )
 
 

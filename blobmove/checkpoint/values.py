@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from blobmove.checkpoint.schema import RAILS_MD5
+from blobmove.checkpoint.words import Words
 from blobmove.core.digests import md5_of_etag
 from blobmove.core.model import RailsFacts, Transfer
 
@@ -27,29 +29,48 @@ class Setup:
 
 def etag_in(etag: str | None) -> bytes | str | None:
     """Half the room for the common form: 32 hex digits are kept as 16 bytes."""
-    raw = md5_of_etag(etag)
-    return raw if raw is not None else etag
+    if etag is None or len(etag) != 32:
+        return etag
+    return md5_of_etag(etag) or etag
 
 
 def etag_out(stored: bytes | str | None) -> str | None:
     return stored.hex() if isinstance(stored, bytes) else stored
 
 
+def blob_etag_in(etag: str | None) -> int | str | None:
+    """Half the room for the form Azure gives, `0x8DE2A7C4B5F1D30`: the number it spells, where it spells it exactly."""
+    if etag is None or len(etag) > 17 or not etag.startswith("0x"):
+        return etag
+    try:
+        number = int(etag, 16)
+    except ValueError:
+        return etag
+    return number if f"0x{number:X}" == etag else etag
+
+
+def blob_etag_out(stored: int | str | None) -> str | None:
+    return f"0x{stored:X}" if isinstance(stored, int) else stored
+
+
 def class_in(storage_class: str) -> str | None:
     return None if storage_class == "STANDARD" else storage_class
 
 
-TRANSFER_COLUMNS = (
+TRANSFER_COLUMNS: Final = (
     "o.id, o.key, o.blob_name, o.size, o.etag, o.version_id, o.encryption, o.blob_etag, o.attempts, "
-    "r.id, r.service_name, r.size, r.md5, r.sha256, r.content_type"
+    f"o.rails_id, o.rails_service, o.rails_size, {RAILS_MD5}, o.rails_sha256, o.rails_type"
 )
 
 
-def transfer_out(row: Row) -> Transfer:
+def transfer_out(row: Row, words: Words) -> Transfer:
     """A Transfer from a row of TRANSFER_COLUMNS."""
-    rails = None if row[9] is None else RailsFacts(*row[9:15])
+    number, key, name, size, etag, version, encryption, own, attempts, rails, service, rails_size, md5, sha, kind = row
+    texts = words.texts
+    facts = None if rails is None else RailsFacts(rails, texts[service] or "", rails_size, md5, sha, texts[kind])
     return Transfer(
-        row[0], row[1], row[2] or row[1], row[3], etag_out(row[4]), row[5], row[6], row[7], row[8], rails
+        number, key, name or key, size, etag.hex() if type(etag) is bytes else etag, version, texts[encryption],
+        None if own is None else blob_etag_out(own), attempts, facts,
     )
 
 

@@ -8,29 +8,29 @@ import os
 import socket
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
+from blobmove.checkpoint.counts import Shift, change
 from blobmove.checkpoint.file import connect, explained, held
-from blobmove.checkpoint.values import etag_in, read_setup
+from blobmove.checkpoint.schema import PENDING, PROVEN, SKIPPED, STATES
+from blobmove.checkpoint.settling import settle
+from blobmove.checkpoint.values import read_setup
+from blobmove.checkpoint.words import Words
 from blobmove.core.model import Outcome, State
 from blobmove.core.selection import ARCHIVED
 
-_SETTLE: Final = """
-UPDATE object SET state = ?, reason = ?, detail = ?, attempts = attempts + ?, size = coalesce(?, size),
-       etag = coalesce(etag, ?), proof = ?, md5 = ?, crc64 = ?, source_etag = nullif(?, etag),
-       blob_etag = coalesce(?, blob_etag), content_type = ?, notes = ?, settled_ms = ?, seconds = ?, verified = NULL
- WHERE id = ?
+# Each branch repeats the condition of the index it is found by; a table of ten million rows is not read for it.
+_RETRY: Final = f"""
+SELECT id FROM object_row WHERE state >= {SKIPPED} AND state IN ({STATES[State.FAILED]}, {STATES[State.CONFLICT]})
+ UNION ALL
+SELECT id FROM object_row WHERE state >= {SKIPPED} AND state = {SKIPPED}
+   AND reason IN ((SELECT id FROM word WHERE text = '{ARCHIVED}'), '{ARCHIVED}')
+ UNION ALL
+SELECT id FROM object_row WHERE verified < 0 AND state IN ({PROVEN})
 """
-_RETRY: Final = (
-    f"state IN ('{State.FAILED}', '{State.CONFLICT}') OR (state = '{State.SKIPPED}' AND reason = '{ARCHIVED}')"
-    f" OR (state IN ('{State.COPIED}', '{State.PRESENT}') AND verified < 0)"
-)
-
-Key = tuple[str, str]
 
 
 class CheckpointWriter:
@@ -47,12 +47,14 @@ class CheckpointWriter:
         self._clock = clock
         self._stack = contextlib.ExitStack()
         self.db: sqlite3.Connection
+        self.words: Words
         self.run_id = 0
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             stack.enter_context(held(self.path, self._command))
             self.db = connect(self.path, write=True, create=self._create)
+            self.words = Words(self.db)
             stack.callback(self._close)
             self._stack = stack.pop_all()
         return self
@@ -86,6 +88,7 @@ class CheckpointWriter:
                 yield self.db
                 self.db.execute("COMMIT")
             except BaseException:
+                self.words.forget()
                 with contextlib.suppress(sqlite3.Error):
                     self.db.execute("ROLLBACK")
                 raise
@@ -117,10 +120,7 @@ class CheckpointWriter:
         """Record how these transfers ended. Azure has answered for each of them before (design law 2)."""
         now = int(self._clock() * 1000)
         with self.transaction() as db:
-            ids = list(dict.fromkeys(outcome.transfer_id for outcome in outcomes))
-            before = _tally_of(db, ids)
-            db.executemany(_SETTLE, [_settle_row(outcome, now) for outcome in outcomes])
-            _shift(db, before, _tally_of(db, ids))
+            change(db, settle(db, outcomes, self.words, now), self.words)
 
     def reopen(self) -> int:
         """Make pending again what failed, is in conflict, was archived, or was found missing or different by `verify`.
@@ -128,84 +128,25 @@ class CheckpointWriter:
         This is `--retry-failed`; returns how many.
         """
         with self.transaction() as db:
+            shift = Shift()
+            for *kind, objects, size in db.execute(
+                "SELECT state, reason, proof, notes, count(*), sum(coalesce(size, 0)) FROM object_row"
+                f" WHERE id IN ({_RETRY}) GROUP BY 1, 2, 3, 4"
+            ):
+                shift.add(tuple(kind), -objects, -size)
+                shift.add((PENDING, None, None, kind[3]), objects, size)
             changed = db.execute(
-                f"UPDATE object SET state = '{State.PENDING}', reason = NULL, detail = NULL, proof = NULL"
-                f" WHERE {_RETRY}"
+                f"UPDATE object_row SET state = {PENDING}, reason = NULL, detail = NULL, proof = NULL"
+                f" WHERE id IN ({_RETRY})"
             ).rowcount
-            recount(db)
+            change(db, shift, self.words)
         return changed
 
     def mark_verified(self, identical: Sequence[int], different: Sequence[int]) -> None:
         """Note what this run's verification found of these objects."""
         marks = [(self.run_id, row) for row in identical] + [(-self.run_id, row) for row in different]
         with self.transaction() as db:
-            db.executemany("UPDATE object SET verified = ? WHERE id = ?", marks)
+            db.executemany("UPDATE object_row SET verified = ? WHERE id = ?", marks)
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _settle_row(outcome: Outcome, now: int) -> tuple[Any, ...]:
-    etag = etag_in(outcome.source_etag)
-    return (
-        outcome.state.value, outcome.reason or None, outcome.detail or None, outcome.attempts, outcome.size, etag,
-        outcome.proof, outcome.md5, outcome.crc64, etag, outcome.blob_etag, outcome.content_type,
-        ",".join(outcome.notes) or None, now, round(outcome.seconds, 4), outcome.transfer_id,
-    )
-
-
-def _tally_of(db: sqlite3.Connection, ids: Sequence[int]) -> Counter[tuple[Key, str]]:
-    """Objects and bytes by kind and name for some rows."""
-    found: Counter[tuple[Key, str]] = Counter()
-    for start in range(0, len(ids), 400):
-        part = ids[start:start + 400]
-        rows = db.execute(
-            "SELECT state, reason, proof, notes, coalesce(size, 0) FROM object"
-            f" WHERE id IN ({','.join('?' * len(part))})", part,
-        )
-        for state, reason, proof, notes, size in rows:
-            for key in _keys(state, reason, proof, notes):
-                found[key, "objects"] += 1
-                found[key, "bytes"] += size
-    return found
-
-
-def _keys(state: str, reason: str | None, proof: str | None, notes: str | None) -> Iterator[Key]:
-    yield "state", state
-    if reason:
-        yield "reason", reason
-    if proof:
-        yield "proof", proof
-    for note in (notes or "").split(",") if notes else ():
-        yield "note", note
-
-
-def _shift(db: sqlite3.Connection, before: Counter[tuple[Key, str]], after: Counter[tuple[Key, str]]) -> None:
-    for kind, name in {key for key, _ in (*before, *after)}:
-        key = (kind, name)
-        objects = after[key, "objects"] - before[key, "objects"]
-        size = after[key, "bytes"] - before[key, "bytes"]
-        if objects or size:
-            db.execute(
-                "INSERT INTO tally VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                " objects = objects + excluded.objects, bytes = bytes + excluded.bytes", (kind, name, objects, size),
-            )
-
-
-def recount(db: sqlite3.Connection) -> None:
-    """Count everything anew, inside the caller's transaction: after a plan, which touches all rows anyway."""
-    db.execute("DELETE FROM tally")
-    for kind, column in (("state", "state"), ("reason", "reason"), ("proof", "proof")):
-        db.execute(
-            f"INSERT INTO tally SELECT '{kind}', {column}, count(*), sum(coalesce(size, 0)) FROM object"
-            f" WHERE {column} IS NOT NULL GROUP BY {column}"
-        )
-    objects: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    for text, count, size in db.execute(
-        "SELECT notes, count(*), sum(coalesce(size, 0)) FROM object WHERE notes IS NOT NULL GROUP BY notes"
-    ):
-        for note in text.split(","):
-            objects[note] += count
-            sizes[note] += size
-    db.executemany("INSERT INTO tally VALUES ('note', ?, ?, ?)", [(n, objects[n], sizes[n]) for n in objects])

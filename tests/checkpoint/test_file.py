@@ -230,7 +230,7 @@ def test_a_full_disk_is_told_and_nothing_recorded_is_lost(path: Path) -> None:
         (pages,) = writer.db.execute("PRAGMA page_count").fetchone()
         writer.db.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(UsageError) as caught, writer.transaction() as db:
-            db.execute("UPDATE object SET detail = ?", ("x" * 100_000,))
+            db.execute("UPDATE object_row SET detail = ?", ("x" * 100_000,))
         assert caught.value.code == "E507-DISK"
         writer.settle([copied("a")])
     with CheckpointReader(path) as reader:
@@ -241,7 +241,7 @@ def test_a_reader_works_while_another_writes(path: Path) -> None:
     plan_into(path, [ObjectVersion("a", 10), ObjectVersion("b", 10)])
     with CheckpointWriter(path, "copy") as writer, CheckpointReader(path) as reader:
         with writer.transaction() as db:
-            db.execute("DELETE FROM object")
+            db.execute("DELETE FROM object_row")
             assert len(reader.pending(-1, 10)) == 2
             db.execute("ROLLBACK")
             db.execute("BEGIN")
@@ -252,7 +252,7 @@ def test_a_reader_works_while_another_writes(path: Path) -> None:
 def test_a_reader_cannot_write(path: Path) -> None:
     plan_into(path, [ObjectVersion("a", 10)])
     with CheckpointReader(path) as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
-        reader.db.execute("DELETE FROM object")
+        reader.db.execute("DELETE FROM object_row")
 
 
 def test_a_second_writer_is_told_who_holds_the_checkpoint(path: Path) -> None:
@@ -293,7 +293,7 @@ def test_a_transaction_that_fails_leaves_nothing(path: Path) -> None:
     plan_into(path, [ObjectVersion("a", 10)])
     with CheckpointWriter(path, "copy") as writer:
         with contextlib.suppress(KeyboardInterrupt), writer.transaction() as db:
-            db.execute("DELETE FROM object")
+            db.execute("DELETE FROM object_row")
             raise KeyboardInterrupt
         assert writer.db.execute("SELECT count(*) FROM object").fetchone() == (1,)
     settle(path, copied("a"))

@@ -9,7 +9,8 @@ import pytest
 from blobmove.checkpoint.reader import RECORD_FIELDS, CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import UsageError
-from blobmove.core.model import ObjectVersion, Outcome, RailsFacts, State, slot
+from blobmove.core.lanes import LARGE_BYTES
+from blobmove.core.model import ObjectVersion, Outcome, RailsFacts, State, Transfer, slot
 from blobmove.core.selection import Selection
 from tests.checkpoint.plans import E1, E2, copied, plan_into, settle
 
@@ -52,6 +53,36 @@ def test_pages_of_work_hold_every_pending_object_once_in_hashed_order(path: Path
             after = page[-1].id
     assert {transfer.key for transfer in found} == set(KEYS) - {"key-7"}
     assert [transfer.id for transfer in found] == sorted(slot(key) for key in KEYS if key != "key-7")
+
+
+def test_large_objects_come_in_a_row_of_their_own_the_largest_first(tmp_path: Path) -> None:
+    path = tmp_path / "blobmove.db"
+    sizes = {f"key-{n}": size for n, size in enumerate(
+        [LARGE_BYTES - 1, LARGE_BYTES, 5 * LARGE_BYTES, 5 * LARGE_BYTES, 5 * LARGE_BYTES, 3 * LARGE_BYTES, None, 0]
+    )}
+    plan_into(path, [ObjectVersion(key, size, E1) for key, size in sizes.items()])
+    settle(path, copied("key-5"))
+    with CheckpointReader(path) as reader:
+        found: list[Transfer] = []
+        after = (2**63 - 1, -1)
+        while page := reader.pending_large(after, 2):
+            found += page
+            after = (page[-1].size or 0, page[-1].id)
+        small = {transfer.key for transfer in reader.pending(-1, 10)}
+    assert [transfer.size for transfer in found] == [5 * LARGE_BYTES] * 3 + [LARGE_BYTES]
+    assert {transfer.key for transfer in found} == {"key-1", "key-2", "key-3", "key-4"}
+    assert small == {"key-0", "key-6", "key-7"}
+
+
+def test_large_objects_are_found_without_looking_at_the_others(path: Path) -> None:
+    with CheckpointReader(path) as reader:
+        told: list[str] = []
+        reader.db.set_trace_callback(told.append)
+        reader.pending_large((2**63 - 1, -1), 10)
+        reader.db.set_trace_callback(None)
+        steps = [row[3] for row in reader.db.execute(f"EXPLAIN QUERY PLAN {told[-1]}")]
+    assert any("object_open_large" in step for step in steps)
+    assert not any("TEMP B-TREE" in step for step in steps)
 
 
 def test_a_reader_needs_a_complete_plan(tmp_path: Path) -> None:
