@@ -23,10 +23,13 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.cli.planning import database_url
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener
-from blobmove.core.results import FlipResult
-from blobmove.core.settings import FlipSettings
+from blobmove.core.flipping import Candidate
+from blobmove.core.results import BornResult, FlipResult
+from blobmove.core.settings import DatabaseAuth, FlipSettings
 from blobmove.operations.flip import run_flip
+from blobmove.operations.flip_born import born_rows, write_born
 from blobmove.operations.flip_doors import Approval, FlipDoors
+from blobmove.operations.flip_patience import Patience
 
 
 @dataclass(slots=True)
@@ -41,28 +44,66 @@ class Signalled:
 
 def flip(settings: FlipSettings, listener: Listener) -> FlipResult:
     """Run one flip; a signal ends it after the batch at hand, and the result says so."""
+    signalled = Signalled()
+    with ExitStack() as stack:
+        doors = _doors(settings, listener, signalled, stack)
+        stack.enter_context(_signals(signalled))
+        approval = Approval(settings.confirmed, settings.any_server, settings.allow_replica)
+        try:
+            result = run_flip(settings, doors, approval)
+        except sqlite3.DatabaseError as error:  # the journal's: the table's errors are translated at their door
+            raise in_words(error, settings.checkpoint) from None
+    return replace(result, stopped="terminated") if signalled.number == signal.SIGTERM else result
+
+
+def born(settings: FlipSettings, file: Path, listener: Listener) -> BornResult:
+    """Write the keys that were born on the new service into a file, in the form that `--keys` reads."""
+    with ExitStack() as stack:
+        doors = _doors(replace(settings, dry_run=True, replica_url_file=()), listener, Signalled(), stack)
+        return write_born(doors, settings.to_service, file)
+
+
+@contextmanager
+def born_on(settings: FlipSettings, listener: Listener) -> Iterator[Iterator[Candidate]]:
+    """The rows themselves, by primary key, while the database is open; for the way back."""
+    with ExitStack() as stack:
+        doors = _doors(replace(settings, dry_run=True, replica_url_file=()), listener, Signalled(), stack)
+        patience = Patience(doors, writing=False)
+        patience.meet()
+        yield born_rows(doors, patience, settings.to_service)
+
+
+def _doors(settings: FlipSettings, listener: Listener, signalled: Signalled, stack: ExitStack) -> FlipDoors:
+    """Everything a flip works with, opened; a second connection to read ahead only where something is changed."""
     from blobmove.stores.rails.database import RailsDatabase
+    from blobmove.stores.rails.replicas import ReplicaDatabase
 
     url = database_url(settings.database_url_file)
     if url is None:
         raise UsageError("E400-DATABASE-URL", "no database is named",
                          hint="set DATABASE_URL as Rails does, or name a file with --database-url-file")
-    signalled = Signalled()
-    with ExitStack() as stack:
-        reader = stack.enter_context(CheckpointReader(settings.checkpoint))
-        reader.setup()
-        journal = stack.enter_context(_journal(settings))
-        doors = FlipDoors(
-            table=stack.enter_context(RailsDatabase.from_text(url)), ledger=reader, journal=journal,
-            sleep=_short_sleep(signalled), clock=time.monotonic, now=_now, draw=SystemRandom().random,
-            host=socket.gethostname(), operator=_operator(), stop=signalled, listener=listener,
-        )
-        stack.enter_context(_signals(signalled))
-        try:
-            result = run_flip(settings, doors, Approval(confirmed=settings.confirmed))
-        except sqlite3.DatabaseError as error:  # the journal's: the table's errors are translated at their door
-            raise in_words(error, settings.checkpoint) from None
-    return replace(result, stopped="terminated") if signalled.number == signal.SIGTERM else result
+    entra = settings.database_auth is DatabaseAuth.ENTRA
+    reader = stack.enter_context(CheckpointReader(settings.checkpoint))
+    reader.setup()
+    journal = stack.enter_context(_journal(settings))
+    table = stack.enter_context(RailsDatabase.from_text(url, entra=entra))
+    ahead = not settings.dry_run and settings.sql is None and not url.startswith("sqlite")
+    replicas = [stack.enter_context(ReplicaDatabase(one, entra=entra)) for one in replica_urls(settings)]
+    return FlipDoors(
+        table=table, ledger=reader, journal=journal,
+        sleep=_short_sleep(signalled), clock=time.monotonic, now=_now, draw=SystemRandom().random,
+        host=socket.gethostname(), operator=_operator(), stop=signalled, listener=listener,
+        reader=stack.enter_context(RailsDatabase.from_text(url, entra=entra)) if ahead else None, replicas=replicas,
+    )
+
+
+def replica_urls(settings: FlipSettings) -> list[str]:
+    """From the files named, one a line, and from BLOBMOVE_REPLICA_URLS, separated by blanks."""
+    urls = os.environ.get("BLOBMOVE_REPLICA_URLS", "").split()
+    for file in settings.replica_url_file:
+        lines = (database_url(file) or "").splitlines()
+        urls += [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return urls
 
 
 @contextmanager

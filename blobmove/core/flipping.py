@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from blobmove.core.errors import UsageError
 from blobmove.core.model import PROVEN_STATES, State
@@ -14,11 +15,12 @@ from blobmove.core.rails import parse_rails_checksum
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from blobmove.core.model import BlobRow
+SLOW_BATCH_SECONDS: Final = 0.04
+"""A batch that held its row locks longer is halved: whoever else wants one of its rows shall wait for less than a
+tenth of a second."""
 
-SLOW_BATCH_SECONDS: Final = 0.5
-"""A batch that held its row locks longer is halved (gh-ost and pt-archiver aim at the same half second)."""
-
+FIRST_BATCH: Final = 1000
+"""Rows of the first batch; quick ones grow from there to what was asked for."""
 SMALLEST_BATCH: Final = 50
 BACKOFF_FIRST: Final = 0.1
 BACKOFF_LIMIT: Final = 10.0
@@ -30,8 +32,17 @@ _LEFT_BEHIND: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ProvenBlob:
+class Candidate(NamedTuple):
+    """One row as the gate sees it. A tuple, since there are millions of them: `id` int or uuid text, size in bytes."""
+
+    id: int | str
+    key: str
+    service_name: str
+    byte_size: int
+    checksum: str | None
+
+
+class ProvenBlob(NamedTuple):
     """What the checkpoint knows of one key of the plan, whatever its state.
 
     `size` in bytes, digests raw; `verified` is True or False as `verify` found it, None where it has not looked.
@@ -99,7 +110,23 @@ class ServerFacts:
     position: str | None
 
 
-def gate(row: BlobRow, proven: ProvenBlob | None) -> str:
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the server says of a flip to come, asked with SELECT, SHOW and EXPLAIN alone.
+
+    `explain` is the plan of the batch statement, a line a step; `session` the settings under which it would run;
+    `grants` what the user may do as the server words it, () where it does not say; `missing` the privileges that are
+    needed and not found. `bytes_a_row` is what one changed row adds to the log that replicas read, 0 without one.
+    """
+
+    explain: tuple[str, ...] = ()
+    session: tuple[tuple[str, str], ...] = ()
+    grants: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    bytes_a_row: int = 0
+
+
+def gate(row: Candidate, proven: ProvenBlob | None) -> str:
     """ "" when the row's file is proven to be on Azure under the row's key, else the reason to leave the row alone.
 
     Everything is compared in Python, code point by code point: the collation of the table has no say.
@@ -122,6 +149,8 @@ def gate(row: BlobRow, proven: ProvenBlob | None) -> str:
 def _checksum_gate(checksum: str | None, proven: ProvenBlob) -> str:
     if checksum is None:
         return ""  # composed blobs have none: size and proof decide
+    if proven.md5 is not None and checksum == b2a_base64(proven.md5, newline=False).decode("ascii"):
+        return ""  # as Rails writes it, and quicker than taking the text apart
     md5, sha256 = parse_rails_checksum(checksum)
     if sha256 is not None:
         # Rails' Azure services compare MD5 only: after a flip Blob#open would raise IntegrityError.
@@ -183,9 +212,54 @@ def next_batch_size(current: int, asked: int, seconds: float) -> int:
     """Rows for the next batch: half after a slow one, twice after a quick one, never above what was asked for."""
     if seconds > SLOW_BATCH_SECONDS:
         return min(asked, max(SMALLEST_BATCH, current // 2))
-    if seconds < SLOW_BATCH_SECONDS / 4:
+    if seconds < SLOW_BATCH_SECONDS / 3:
         return min(asked, current * 2)
     return current
+
+
+def flip_seconds(rows: int, sleep_ratio: float) -> tuple[float, float]:
+    """The least and the most seconds that so many rows will take: 5,000 to 60,000 rows a second and the pauses.
+
+    Source: reference of the Rails side, section 4.2 (MariaDB 10.11, MySQL 9.7, two cores), and tests/database.
+    """
+    return rows / 60_000 * (1 + sleep_ratio), rows / 5_000 * (1 + sleep_ratio)
+
+
+def runs_of(ids: Iterable[int]) -> list[tuple[int, int]]:
+    """The same numbers as ascending runs without gaps, (first, last) each: what a server compares fastest."""
+    runs: list[tuple[int, int]] = []
+    first = last = None
+    for one in sorted(ids):
+        if last is None or first is None:
+            first = last = one
+        elif one == last + 1:
+            last = one
+        elif one != last:
+            runs.append((first, last))
+            first = last = one
+    if first is not None and last is not None:
+        runs.append((first, last))
+    return runs
+
+
+def why_wait(lags: Mapping[str, float | None], allowed: float | None) -> str:
+    """Why the flip must wait for a replica, "" if it need not. A lag in seconds; None (unknown, stopped) waits."""
+    for name, lag in lags.items():
+        if lag is None:
+            return f"the lag of {name} is unknown (replication stopped, or no answer)"
+        if allowed is not None and lag > allowed:
+            return f"{name} is {lag:.1f} s behind (--max-lag {allowed:g})"
+    return ""
+
+
+def name_warnings(target: str, found: Iterable[str]) -> list[str]:
+    """Names in the table that look like `target` and are not: a new name beside them may be a slip of the keyboard."""
+    names = list(found)
+    if target in names:
+        return []
+    alike = [name for name in names if name.casefold().strip() == target.casefold().strip()]
+    close = alike or get_close_matches(target, names, n=1, cutoff=0.75)
+    return [f"no row names {target!r} yet, but {name!r} is named: names are compared exactly" for name in close]
 
 
 def backoff(attempt: int, draw: float) -> float:

@@ -1,8 +1,8 @@
 """`flip-service`: let the rows whose files are proven on Azure name the new service, in journaled batches.
 
-    rows page by page -> gate (checkpoint) -> journal (synced) -> UPDATE, compare-and-set -> journal
+    rows page by page -> gate (checkpoint) -> journal (synced) -> UPDATE, compare-and-set -> journal (with the next)
 
-The gate is core.flipping.gate, the order within a batch flip_movers.JournalMover, the way back flip_undo.
+The gate is core.flipping.gate, the order within a batch flip_journaled.JournalMover, the way back flip_undo.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ from typing import TYPE_CHECKING
 from blobmove.checkpoint.journal import NewRun
 from blobmove.core.errors import BlobmoveError, UsageError
 from blobmove.core.events import Note
-from blobmove.core.flipping import choose_sources, gate
+from blobmove.core.flipping import choose_sources, gate, name_warnings
+from blobmove.operations.flip_born import Born, find_born
 from blobmove.operations.flip_doors import Approval
-from blobmove.operations.flip_movers import Change, DryMover, JournalMover, Mover, SqlMover
+from blobmove.operations.flip_journaled import JournalMover
+from blobmove.operations.flip_movers import Change, DryMover, Mover, SqlMover
 from blobmove.operations.flip_patience import Patience
 from blobmove.operations.flip_prepare import look_at_server, make_ready, require_confirmed, require_verified
 from blobmove.operations.flip_summary import RunFacts, summarise, summary_record
+from blobmove.operations.flip_throttle import Throttle
 from blobmove.operations.flip_undo import undo
 from blobmove.operations.flip_walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from blobmove.core.flipping import ServerFacts
-    from blobmove.core.model import BlobRow
+    from blobmove.core.flipping import Candidate, Outlook, ServerFacts
     from blobmove.core.results import FlipResult
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import FlipDoors, RowId
@@ -44,8 +46,9 @@ def plan_flip(settings: FlipSettings, doors: FlipDoors) -> FlipResult:
 def run_flip(settings: FlipSettings, doors: FlipDoors, approval: Approval) -> FlipResult:
     """Flip, or as `settings` say: a dry run, statements into a file, an undo.
 
-    Raises UsageError E400-TO, E400-FROM, E404-SERVICE, E404-IDS, E400-IDS, E000-DATABASE; RefusedError E412-VERIFY,
-    E412-CONFIRM, E412-READ-ONLY, E412-REPLICA, E412-SERVER; AccessError E403-DATABASE; HeldError E409-FLIP.
+    Raises UsageError E400-TO, E400-FROM, E404-SERVICE, E404-IDS, E400-IDS, E400-LAG, E000-DATABASE; RefusedError
+    E412-VERIFY, E412-CONFIRM, E412-READ-ONLY, E412-REPLICA, E412-SERVER; AccessError E403-DATABASE, E403-REPLICA;
+    HeldError E409-FLIP.
     """
     if settings.undo:
         return undo(settings, doors, approval)
@@ -58,27 +61,34 @@ class _Flip:
         self._doors = doors
         self._approval = approval
         self._for_real = not settings.dry_run and settings.sql is None
-        self._patience = Patience(doors, writing=self._for_real)
+        self._patience = Patience(doors, writing=self._for_real, any_server=approval.any_server)
+        self._reading = Patience(doors, writing=False, any_server=approval.any_server, reading=True)
         self._sources: tuple[str, ...] = ()
 
     def run(self) -> FlipResult:
         settings, doors = self._settings, self._doors
         began = doors.clock()
         server = self._patience.meet()
+        self._reading.meet_again(server.identity)
         before = self._patience.ask(doors.table.services)
         known = doors.journal.services_flipped_before(settings.to_service)
         self._sources = choose_sources(settings.from_services, settings.to_service, before, known)
+        for warning in name_warnings(settings.to_service, before):
+            doors.listener(Note(warning))
         ids = self._ids()
+        throttle = Throttle(settings, doors, self._reading)
+        throttle.require_answers()
         self._approve(server)
         total = sum(before.get(name, 0) for name in self._sources)
         with ExitStack() as stack:
             run, mover = self._mover(server, stack)
-            walk = Walk(settings, doors, mover, total)
+            walk = Walk(settings, doors, mover, throttle, total)
             tally = self._recorded(run, lambda: walk.run(self._page_source(ids)))
         after = self._patience.ask(doors.table.services) if self._for_real else before
         facts = RunFacts(
             from_services=self._sources, to_service=settings.to_service, run=run, undo_of=None,
             remaining=self._remaining(after, tally), before=before, seconds=doors.clock() - began,
+            outlook=self._outlook(tally), born=self._born(before),
         )  # fmt: skip
         result = summarise(settings, doors.table, facts, tally)
         if run is not None:
@@ -92,7 +102,7 @@ class _Flip:
             require_confirmed(self._approval, settings.to_service)
             make_ready(doors, server, self._patience, self._approval)
         else:
-            look_at_server(doors, server, self._patience)
+            look_at_server(doors, server, self._patience, self._approval)
 
     def _mover(self, server: ServerFacts, stack: ExitStack) -> tuple[int | None, Mover]:
         settings, doors = self._settings, self._doors
@@ -107,7 +117,7 @@ class _Flip:
                 operator=doors.operator, position=server.position,
             )
         )  # fmt: skip
-        return run, JournalMover(doors, self._patience, run)
+        return run, stack.enter_context(JournalMover(doors, self._patience, self._reading, run))
 
     def _recorded(self, run: int | None, walk: Callable[[], Tally]) -> Tally:
         """A run that fails is closed with the code of its error; one that is killed stays open."""
@@ -123,6 +133,19 @@ class _Flip:
         named = sum(after.get(name, 0) for name in self._sources)
         return max(0, named - tally.kept - (0 if self._for_real else tally.flipped))
 
+    def _outlook(self, tally: Tally) -> Outlook | None:
+        """A dry run asks the server what it thinks of the statement it would get."""
+        if not self._settings.dry_run or not tally.sample:
+            return None
+        first = tally.sample[0]
+        ids = [one.id for one in tally.sample]
+        return self._patience.ask(lambda: self._doors.table.outlook(ids, first.old, first.new))
+
+    def _born(self, before: dict[str, int]) -> Born:
+        if not self._settings.dry_run or not before.get(self._settings.to_service):
+            return Born()
+        return find_born(self._doors, self._reading, self._settings.to_service)
+
     def _page_source(self, ids: Sequence[RowId] | None) -> Callable[[Callable[[], int]], Iterator[list[Judged]]]:
         if not self._sources:
             return lambda _size: iter(())
@@ -130,8 +153,8 @@ class _Flip:
 
     def _table_pages(self, size: Callable[[], int]) -> Iterator[list[Judged]]:
         """By primary key. A uuid table has no newest end: a row born behind us is found by the next run."""
-        table, after = self._doors.table, None
-        while rows := self._patience.ask(lambda: table.pages(after, size(), self._sources)):  # noqa: B023
+        table, after = self._doors.reading, None
+        while rows := self._reading.ask(lambda: table.candidates(after, size(), self._sources)):  # noqa: B023
             yield self._judged(rows)
             after = rows[-1].id
 
@@ -140,7 +163,7 @@ class _Flip:
         while start < len(ids):
             part = ids[start : start + size()]
             start += len(part)
-            rows = self._patience.ask(lambda: self._doors.table.rows(part))  # noqa: B023
+            rows = self._reading.ask(lambda: self._doors.reading.rows(part))  # noqa: B023
             judged = self._judged(rows)
             others += len(part) - len(judged)
             yield judged
@@ -148,7 +171,7 @@ class _Flip:
             names = ", ".join(self._sources)
             self._doors.listener(Note(f"{others:,} of the ids asked for are gone or do not name {names}"))
 
-    def _judged(self, rows: list[BlobRow]) -> list[Judged]:
+    def _judged(self, rows: list[Candidate]) -> list[Judged]:
         """Rows with the reason to leave them alone; names are compared here, not by the database's collation."""
         mine = [row for row in rows if row.service_name in self._sources]
         proven = self._doors.ledger.proven([row.key for row in mine])

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from blobmove.checkpoint.journal import FlipJournal
-    from blobmove.core.flipping import Ledger, ServerFacts
-    from blobmove.core.model import BlobRow
+    from blobmove.core.flipping import Candidate, Ledger, Outlook, ServerFacts
 
 RowId = int | str
 
@@ -29,11 +28,9 @@ class BlobTable(Protocol):
 
     def services(self) -> dict[str, int]: ...
 
-    def pages(
-        self, after_id: RowId | None = None, limit: int = 1000, services: Sequence[str] | None = None
-    ) -> list[BlobRow]: ...
+    def candidates(self, after_id: RowId | None, limit: int, services: Sequence[str]) -> list[Candidate]: ...
 
-    def rows(self, ids: Sequence[RowId]) -> list[BlobRow]: ...
+    def rows(self, ids: Sequence[RowId]) -> list[Candidate]: ...
 
     def current(self, ids: Sequence[RowId]) -> dict[RowId, str | None]: ...
 
@@ -49,13 +46,37 @@ class BlobTable(Protocol):
 
     def statement(self, ids: Sequence[RowId], old: str, new: str) -> str: ...
 
+    def position(self) -> str | None: ...
+
+    def threads_running(self) -> int: ...
+
+    def number(self, sql: str) -> float | None: ...
+
+    def standby_lags(self) -> dict[str, float | None] | None: ...
+
+    def outlook(self, ids: Sequence[RowId], old: str, new: str) -> Outlook: ...
+
+
+class Replica(Protocol):
+    """A server that follows the one we write to; `name` is for people.
+
+    Both ask for seconds, None where replication stands still or nobody answers. Raise AccessError, UsageError.
+    """
+
+    name: str
+
+    def lag(self) -> float | None: ...
+
+    def number(self, sql: str) -> float | None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
     """What the operator has said yes to.
 
-    `confirmed`: the name of the new service was typed or given as `--confirm`. `any_server`: the journal of
-    another server may be used (after a fail-over). `replica`: the server may itself replicate from another one.
+    `confirmed`: the name of the new service was typed or given as `--confirm`. `any_server`: another server may
+    answer than the one the journal names, and after a loss (a fail-over). `replica`: the server may itself replicate
+    from another one.
     """
 
     confirmed: bool = False
@@ -65,8 +86,10 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class FlipDoors:
-    """The surroundings of one flip; everything blocks and is used from one thread.
+    """The surroundings of one flip; everything blocks. All but `table.flip` is used from one thread.
 
+    `reader` is the same table on a connection of its own: with it the next batch is read, judged and journaled while
+    the one before is being changed. `replicas` are those whose lag counts.
     `sleep` takes seconds, `clock` gives monotonic seconds, `now` the time as ISO 8601 in UTC, `draw` a random number
     in [0, 1); `stop` tells whether to end after the batch at hand. `host` and `operator` go into the journal.
     """
@@ -81,4 +104,11 @@ class FlipDoors:
     host: str = ""
     operator: str = ""
     stop: Callable[[], bool] = lambda: False
+    reader: BlobTable | None = None
+    replicas: Sequence[Replica] = ()
     listener: Listener = silent
+
+    @property
+    def reading(self) -> BlobTable:
+        """Where questions go that need not wait for a batch."""
+        return self.table if self.reader is None else self.reader

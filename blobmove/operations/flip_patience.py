@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from blobmove.core.errors import HeldError, RefusedError
-from blobmove.core.events import Throttled
+from blobmove.core.events import Note, Throttled
 from blobmove.core.flipping import DatabaseTrouble, Trouble, backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from blobmove.core.flipping import ServerFacts
-    from blobmove.operations.flip_doors import FlipDoors
+    from blobmove.operations.flip_doors import BlobTable, FlipDoors
 
 T = TypeVar("T")
 TRIES: Final = 10
@@ -20,29 +20,40 @@ TRIES: Final = 10
 
 
 class Patience:
-    """Puts questions to the table; the server that answers first must be the one that answers ever after."""
+    """Puts questions to one connection; the server that answers first must be the one that answers ever after."""
 
-    def __init__(self, doors: FlipDoors, *, writing: bool) -> None:
+    def __init__(self, doors: FlipDoors, *, writing: bool, any_server: bool = False, reading: bool = False) -> None:
         self._doors = doors
+        self._table: BlobTable = doors.reading if reading else doors.table
         self._writing = writing
-        self._identity: str | None = None
+        self._any_server = any_server
         self._lost = False
+        self.server: str | None = None
 
     def meet(self) -> ServerFacts:
         """Who is there. To be called first."""
-        facts = self.ask(self._doors.table.facts)
-        self._identity = facts.identity
+        facts = self.ask(self._table.facts)
+        self.server = facts.identity
         return facts
 
-    def ask(self, question: Callable[[], T], tries: int = TRIES) -> T:
+    def meet_again(self, server: str) -> None:
+        """The second connection. Raises RefusedError E412-SERVER when it has reached another server than the first."""
+        self.server = server
+        self._recognise(self.ask(self._table.facts))
+
+    def ask(self, question: Callable[[], T], tries: int = TRIES, first: DatabaseTrouble | None = None) -> T:
         """The answer. `tries` bounds those that meet locks; a database that is away always gets TRIES.
 
-        Raises the last DatabaseTrouble when the tries are used up or a stop is asked for, RefusedError E412-SERVER
-        when another server answers after a loss, HeldError when another run took the lock meanwhile.
+        `first` is how a try has ended that somebody else has made already. Raises the last DatabaseTrouble when the
+        tries are used up or a stop is asked for, RefusedError E412-SERVER when another server answers after a loss,
+        HeldError when another run took the lock meanwhile.
         """
         attempt = busy = 0
         while True:
             try:
+                if first is not None:
+                    fault, first = first, None
+                    raise fault
                 if attempt and self._lost:
                     self._connect_again()
                 return question()
@@ -58,19 +69,29 @@ class Patience:
 
     def _connect_again(self) -> None:
         """HeldError here may be our own dead connection that the server has not buried yet: it counts as a try."""
-        table = self._doors.table
-        table.reconnect()
-        facts = table.facts()
-        if self._identity not in (None, facts.identity):
-            raise RefusedError(
-                "E412-SERVER",
-                f"after the connection was lost, another server answers at {table.describe()}",
-                cause=f"was {self._identity}, now {facts.identity}",
-                hint="look which server the application uses; the batch at hand is settled by the next run",
-            )
+        self._table.reconnect()
+        facts = self._table.facts()
+        self._recognise(facts)
         if self._writing and facts.read_only:
             raise DatabaseTrouble(Trouble.LOST, "read-only", "the server does not accept writes")
         self._lost = False
+
+    def _recognise(self, facts: ServerFacts) -> None:
+        """The same server as before; after a fail-over another one, if that was approved."""
+        former, self.server = self.server, facts.identity
+        if former in (None, facts.identity):
+            return
+        if self._any_server:
+            told = f"{self._table.describe()} is another server now ({facts.identity}, was {former})"
+            self._doors.listener(Note(f"{told}; going on, because --any-server was given"))
+            return
+        self.server = former
+        raise RefusedError(
+            "E412-SERVER",
+            f"another server answers at {self._table.describe()} than at the beginning",
+            cause=f"was {former}, now {facts.identity}",
+            hint="look which server the application writes to; if it is this one, run again with --any-server",
+        )
 
     def _pause(self, fault: DatabaseTrouble | HeldError, attempt: int) -> None:
         wait = backoff(attempt, self._doors.draw())

@@ -33,9 +33,9 @@ def require_confirmed(approval: Approval, name: str) -> None:
         raise RefusedError("E412-CONFIRM", "this change has not been confirmed", hint=f"--confirm {name}")
 
 
-def look_at_server(doors: FlipDoors, facts: ServerFacts, patience: Patience) -> None:
+def look_at_server(doors: FlipDoors, facts: ServerFacts, patience: Patience, approval: Approval) -> None:
     """For a dry run: say what the real run would stumble over."""
-    problem = _role_problem(doors, facts, allow_replica=False)
+    problem = _role_problem(doors, facts, allow_replica=approval.replica)
     if problem is not None:
         doors.listener(Note(f"{problem.message}: the real run will refuse"))
         return  # a read-only server may answer the next question with a wrong reason
@@ -58,6 +58,7 @@ def make_ready(doors: FlipDoors, facts: ServerFacts, patience: Patience, approva
     for batch in doors.journal.unsettled():
         require_same_server(doors, batch.server, facts.identity, approval)
         _reconcile(doors, patience, batch)
+    doors.journal.flush()
 
 
 def require_same_server(doors: FlipDoors, journaled: str, present: str, approval: Approval) -> None:
@@ -67,19 +68,19 @@ def require_same_server(doors: FlipDoors, journaled: str, present: str, approval
             "E412-SERVER",
             f"the journal was written for another server than {doors.table.describe()}",
             cause=f"journal {journaled}, answering now {present}",
-            hint="set DATABASE_URL to the database that was flipped",
+            hint="set DATABASE_URL to the database that was flipped; --any-server if this one has taken its place",
         )
 
 
 def _reconcile(doors: FlipDoors, patience: Patience, batch: UnsettledBatch) -> None:
     """The process died between journal and answer: the rows themselves say whether the UPDATE was committed."""
-    current = patience.ask(lambda: doors.table.current([row_id for row_id, _old, _new in batch.rows]))
-    flipped = [row_id for row_id, _old, new in batch.rows if current[row_id] == new]
-    doors.journal.settle_batch(batch.run, batch.number, doors.now(), flipped)
+    current = patience.ask(lambda: doors.table.current(batch.ids))
+    kept = [one for one in batch.ids if current[one] != batch.new]
+    doors.journal.settle_batch(batch.run, batch.number, doors.now(), len(batch.ids), kept)
     doors.listener(
         Note(
             f"batch {batch.number} of run {batch.run} had been cut short:"
-            f" {len(flipped)} of its {len(batch.rows)} rows were changed"
+            f" {len(batch.ids) - len(kept)} of its {len(batch.ids)} rows were changed"
         )
     )
 
@@ -96,6 +97,6 @@ def _role_problem(doors: FlipDoors, facts: ServerFacts, *, allow_replica: bool) 
         return RefusedError(
             "E412-REPLICA",
             f"the server at {where} is itself a replica: what is changed here may be lost or break replication",
-            hint="point DATABASE_URL at the writer the application uses",
+            hint="point DATABASE_URL at the writer the application uses; --allow-replica if this one is it",
         )
     return None

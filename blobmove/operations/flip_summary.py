@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from blobmove.core.flipping import flip_seconds
 from blobmove.core.results import FlipResult
 from blobmove.core.settings import DEFAULT_CHECKPOINT
+from blobmove.operations.flip_born import Born
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from blobmove.core.flipping import Outlook
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import BlobTable
     from blobmove.operations.flip_walk import Tally
@@ -28,6 +31,8 @@ class RunFacts:
     remaining: int
     before: Mapping[str, int]
     seconds: float
+    outlook: Outlook | None = None
+    born: Born = field(default_factory=Born)
 
 
 def summarise(settings: FlipSettings, table: BlobTable, facts: RunFacts, tally: Tally) -> FlipResult:
@@ -55,6 +60,14 @@ def summarise(settings: FlipSettings, table: BlobTable, facts: RunFacts, tally: 
         seconds=facts.seconds,
         next=_next(settings, facts, tally),
         stopped=tally.stopped,
+        first_id=None if tally.first is None else str(tally.first),
+        last_id=None if tally.last is None else str(tally.last),
+        sample_key=sample[0].key if sample else "",
+        estimate_seconds=flip_seconds(tally.flipped, settings.sleep_ratio) if settings.dry_run else (0.0, 0.0),
+        log_bytes=tally.flipped * facts.outlook.bytes_a_row if facts.outlook else 0,
+        outlook=facts.outlook,
+        born=facts.born.rows,
+        born_examples=facts.born.examples,
     )
 
 

@@ -5,20 +5,23 @@ Never "all rows that name azure": rows born on Azure have no file on S3.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from blobmove.checkpoint.journal import NewRun
 from blobmove.core.errors import BlobmoveError, UsageError
-from blobmove.operations.flip_movers import Change, DryMover, JournalMover, Mover
+from blobmove.operations.flip_journaled import JournalMover
+from blobmove.operations.flip_movers import Change, DryMover, Mover
 from blobmove.operations.flip_patience import Patience
 from blobmove.operations.flip_prepare import look_at_server, make_ready, require_confirmed, require_same_server
 from blobmove.operations.flip_summary import RunFacts, summarise, summary_record
+from blobmove.operations.flip_throttle import Throttle
 from blobmove.operations.flip_walk import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from blobmove.checkpoint.journal import FlipRun
+    from blobmove.checkpoint.journal import BatchToUndo, FlipRun
     from blobmove.core.flipping import ServerFacts
     from blobmove.core.results import FlipResult
     from blobmove.core.settings import FlipSettings
@@ -43,15 +46,19 @@ class _Undo:
         self._settings = settings
         self._doors = doors
         self._approval = approval
-        self._patience = Patience(doors, writing=not settings.dry_run)
+        self._patience = Patience(doors, writing=not settings.dry_run, any_server=approval.any_server)
+        self._reading = Patience(doors, writing=False, any_server=approval.any_server, reading=True)
         self._already = 0
 
     def go(self) -> FlipResult:
         settings, doors = self._settings, self._doors
         began = doors.clock()
         server = self._patience.meet()
+        self._reading.meet_again(server.identity)
+        throttle = Throttle(settings, doors, self._reading)
+        throttle.require_answers()
         if settings.dry_run:
-            look_at_server(doors, server, self._patience)
+            look_at_server(doors, server, self._patience, self._approval)
         else:
             require_confirmed(self._approval, settings.to_service or "NAME")
             make_ready(doors, server, self._patience, self._approval)  # settles what a crash left: only then choose
@@ -59,14 +66,15 @@ class _Undo:
         require_same_server(doors, run.server, server.identity, self._approval)
         before = self._patience.ask(doors.table.services)
         total = doors.journal.count_to_undo(run.id)
-        number, mover = self._mover(run, server)
-        walk = Walk(settings, doors, mover, total)
-        try:
-            tally = walk.run(lambda size: self._pages(run, size))
-        except BlobmoveError as error:
-            if number is not None:
-                doors.journal.close_run(number, doors.now(), {"error": error.code})
-            raise
+        with ExitStack() as stack:
+            number, mover = self._mover(run, server, stack)
+            walk = Walk(settings, doors, mover, throttle, total)
+            try:
+                tally = walk.run(lambda size: self._pages(run, size))
+            except BlobmoveError as error:
+                if number is not None:
+                    doors.journal.close_run(number, doors.now(), {"error": error.code})
+                raise
         facts = RunFacts(
             from_services=(run.to_service,), to_service=", ".join(run.from_services), run=number, undo_of=run.id,
             remaining=max(0, total - self._already - tally.flipped - tally.refusals), before=before,
@@ -95,7 +103,7 @@ class _Undo:
             raise UsageError("E400-UNDO", f"run {asked} is itself an undo (of run {run.undo_of})", hint=hint)
         return run
 
-    def _mover(self, run: FlipRun, server: ServerFacts) -> tuple[int | None, Mover]:
+    def _mover(self, run: FlipRun, server: ServerFacts, stack: ExitStack) -> tuple[int | None, Mover]:
         doors = self._doors
         if self._settings.dry_run:
             return None, DryMover()
@@ -106,23 +114,25 @@ class _Undo:
                 operator=doors.operator, position=server.position, undo_of=run.id,
             )
         )  # fmt: skip
-        return number, JournalMover(doors, self._patience, number)
+        return number, stack.enter_context(JournalMover(doors, self._patience, self._reading, number))
 
     def _pages(self, run: FlipRun, size: Callable[[], int]) -> Iterator[list[Judged]]:
-        after: RowId | None = None
-        while rows := self._doors.journal.rows_to_undo(run.id, after, size()):
-            after = rows[-1][0]
-            yield self._judged(run, rows)
+        for batch in self._doors.journal.batches_to_undo(run.id):
+            start = 0
+            while start < len(batch.ids):
+                part = batch.ids[start : start + size()]
+                start += len(part)
+                yield self._judged(batch, part)
 
-    def _judged(self, run: FlipRun, rows: list[tuple[RowId, str]]) -> list[Judged]:
+    def _judged(self, batch: BatchToUndo, ids: Sequence[RowId]) -> list[Judged]:
         """A row that names its old service again is done already and not counted."""
-        current = self._patience.ask(lambda: self._doors.table.current([row_id for row_id, _old in rows]))
+        current = self._reading.ask(lambda: self._doors.reading.current(ids))
         judged: list[Judged] = []
-        for row_id, old in rows:
+        for row_id in ids:
             name = current[row_id]
-            if name == old:
+            if name == batch.old:
                 self._already += 1
                 continue
-            reason = "" if name == run.to_service else "purged" if name is None else "changed-meanwhile"
-            judged.append((Change(row_id, "", run.to_service, old), reason))
+            reason = "" if name == batch.new else "purged" if name is None else "changed-meanwhile"
+            judged.append((Change(row_id, "", batch.new, batch.old, batch.number), reason))
         return judged

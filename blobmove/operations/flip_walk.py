@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.events import FlipProgress, Problem, Stopping
-from blobmove.core.flipping import next_batch_size
+from blobmove.core.flipping import FIRST_BATCH, next_batch_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import FlipDoors, RowId
     from blobmove.operations.flip_movers import Change, Mover
+    from blobmove.operations.flip_throttle import Throttle
 
 EXAMPLES: Final = 10
 """Refused rows told by id for each reason; all of them go to the listener."""
+
+WAIT_SECONDS: Final = 1.0
+"""Between two looks at what makes the run wait."""
 
 NO_LONGER_THERE: Final = frozenset({"purged", "changed-meanwhile"})
 """Reasons of rows that do not name the old service any more: no later run has to care about them."""
@@ -34,6 +38,8 @@ class Tally:
     passed: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     sample: list[Change] = field(default_factory=list)
+    first: RowId | None = None
+    last: RowId | None = None
     stopped: str = ""
 
     @property
@@ -47,9 +53,12 @@ class Tally:
         if len(examples) < EXAMPLES:
             examples.append(f"{row_id} {key}".rstrip())
 
-    def take_sample(self, changes: list[Change]) -> None:
-        """Remember up to three rows of one old name, for the statement that is shown."""
+    def take(self, changes: list[Change]) -> None:
+        """Count rows that passed, and remember the ends of the walk and up to three rows of one old name."""
+        self.passed.update(change.old for change in changes)
+        self.last = changes[-1].id
         if not self.sample:
+            self.first = changes[0].id
             self.sample = [change for change in changes[:3] if change.old == changes[0].old]
 
 
@@ -58,31 +67,49 @@ Judged = tuple["Change", str]
 
 
 class Walk:
-    """One run over judged rows. `pages` is asked for the next page with the size that the pace allows."""
+    """One run over judged rows. `pages` is asked for the next page with the size that the pace allows.
 
-    def __init__(self, settings: FlipSettings, doors: FlipDoors, mover: Mover, total: int) -> None:
+    Where the mover may work ahead, a page is read, judged and journaled while the batch before it is being changed.
+    """
+
+    def __init__(self, settings: FlipSettings, doors: FlipDoors, mover: Mover, throttle: Throttle, total: int) -> None:
         self.tally = Tally()
         self._settings = settings
         self._doors = doors
         self._mover = mover
+        self._throttle = throttle
         self._total = total
-        self._size = settings.batch_size
+        self._size = min(settings.batch_size, FIRST_BATCH)
+        self._running: list[Change] = []
         self._began = doors.clock()
 
     def run(self, pages: Callable[[Callable[[], int]], Iterator[Iterable[Judged]]]) -> Tally:
         """Walk until the pages end, the limit is reached or someone asks to stop."""
         for page in pages(lambda: self._size):
-            if self._may_go_on():
-                self._batch(self._choose(page))
-            if self.tally.stopped or self._left() == 0:
+            if self._throttle.stop_asked():
+                self._stop(self._throttle.stop_asked())
                 break
+            changes = self._choose(page)
+            if changes:
+                self._mover.prepare(changes)
+            self._finish()
+            if not self._may_go_on():
+                self._mover.drop()
+                break
+            self._start(changes)
+            if self._left() == 0:
+                self._finish()
+                if self._left() == 0:
+                    break
+        self._finish()
         return self.tally
 
     def _choose(self, page: Iterable[Judged]) -> list[Change]:
         """The rows of the page that passed, as far as the limit goes; the others are counted and told."""
         chosen: list[Change] = []
+        left = self._left()
         for change, reason in page:
-            if len(chosen) >= self._left():
+            if left is not None and len(chosen) >= left:
                 break
             if reason:
                 self._refuse(change, reason)
@@ -90,22 +117,30 @@ class Walk:
                 chosen.append(change)
         return chosen
 
-    def _batch(self, changes: list[Change]) -> None:
+    def _start(self, changes: list[Change]) -> None:
         if not changes:
             self._tell("looking for rows")
             return
-        self.tally.take_sample(changes)
-        self.tally.passed.update(change.old for change in changes)
-        before = self._doors.clock()
-        moved = self._mover.move(changes)
-        seconds = self._doors.clock() - before
+        self.tally.take(changes)
+        self._running = changes
+        self._mover.start()
+        if not self._mover.ahead:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Count the batch that is under way, if there is one, and give the database its rest."""
+        changes, self._running = self._running, []
+        if not changes:
+            return
+        moved = self._mover.finish()
         self.tally.batches += 1
-        self.tally.flipped += len(moved.flipped)
-        for change in changes:
-            if change.id in moved.refused:
-                self._refuse(change, moved.refused[change.id])
-        self._size = next_batch_size(self._size, self._settings.batch_size, seconds)
-        self._rest(seconds)
+        self.tally.flipped += moved.flipped
+        if moved.refused:
+            for change in changes:
+                if change.id in moved.refused:
+                    self._refuse(change, moved.refused[change.id])
+        self._size = next_batch_size(self._size, self._settings.batch_size, moved.seconds)
+        self._rest(moved.seconds)
 
     def _rest(self, seconds: float) -> None:
         pause = seconds * self._settings.sleep_ratio
@@ -116,26 +151,25 @@ class Walk:
         self._doors.sleep(pause)
 
     def _may_go_on(self) -> bool:
-        """Waits while the pause file exists; False once a stop is asked for."""
-        while not self._asked_to_stop():
-            pause = self._settings.pause_file
-            if pause is None or not pause.exists():
+        """Waits as long as something says so, and says why; False once the run is to stop."""
+        while True:
+            verdict = self._throttle.look()
+            if verdict.stop:
+                self._stop(verdict.stop)
+                return False
+            if not verdict.wait:
                 return True
-            self._tell(f"paused while {pause} exists")
-            self._doors.sleep(1.0)
-        self._doors.listener(Stopping(self.tally.stopped, 0))
-        return False
+            self._tell(verdict.wait)
+            self._doors.sleep(WAIT_SECONDS)
 
-    def _asked_to_stop(self) -> bool:
-        if self._doors.stop():
-            self.tally.stopped = "interrupted"
-        elif self._settings.stop_file is not None and self._settings.stop_file.exists():
-            self.tally.stopped = f"stop file {self._settings.stop_file}"
-        return bool(self.tally.stopped)
+    def _stop(self, why: str) -> None:
+        self.tally.stopped = why
+        self._doors.listener(Stopping(why, 0))
 
-    def _left(self) -> int:
+    def _left(self) -> int | None:
+        """Rows that the limit still allows, those under way taken as done; None without one."""
         limit = self._settings.limit
-        return self._total + 10**12 if limit is None else max(0, limit - self.tally.flipped)
+        return None if limit is None else max(0, limit - self.tally.flipped - len(self._running))
 
     def _refuse(self, change: Change, reason: str) -> None:
         self.tally.refuse(change.id, change.key, reason)

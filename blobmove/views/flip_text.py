@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from blobmove.core.units import format_count, format_duration
+from blobmove.core.units import format_bytes, format_count, format_duration
 from blobmove.views.layout import PLAIN, Paint, columns, plural, printable, rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blobmove.checkpoint.journal import FlipRun
-    from blobmove.core.results import FlipResult
+    from blobmove.core.results import BornResult, FlipResult
 
 
 def flip_text(result: FlipResult, *, paint: Paint = PLAIN) -> str:
     """One run, real or dry; rows = flipped + refused + remaining, and the sum is shown."""
-    sections = [_head(result), _services(result), _refused(result), _how(result), _verdict(result, paint)]
+    sections = [_head(result), _services(result), _refused(result), _how(result), _server(result), _proof(result),
+                _born(result), _verdict(result, paint)]
     return "\n\n".join("\n".join(section) for section in sections if section)
 
 
@@ -60,9 +62,59 @@ def _how(result: FlipResult) -> list[str]:
         lines.append(f"How: {plural(result.batches, 'batch', 'batches')} of at most "
                      f"{plural(result.batch_size, 'row')} by primary key, one transaction each.")
         lines.append("     Every old value is kept for --undo.")
+    if result.first_id is not None:
+        lines.append(f"     First id {result.first_id}, last id {result.last_id}.")
+    least, most = result.estimate_seconds
+    if most:
+        log = f", and about {format_bytes(result.log_bytes)} in the log that replicas read" if result.log_bytes else ""
+        lines.append(f"     About {format_duration(least)} to {format_duration(most)}, pauses included{log}.")
     if result.statement:
         lines += ["", *(f"    {line}" for line in result.statement.splitlines())]
     return lines
+
+
+def _server(result: FlipResult) -> list[str]:
+    """What the server says of it, asked without changing anything."""
+    outlook = result.outlook
+    if outlook is None:
+        return []
+    lines = ["What the server says"]
+    lines += [f"    plan     {printable(step, 160)}" for step in outlook.explain]
+    lines += [f"    session  {name} = {value}" for name, value in outlook.session]
+    lines += [f"    grant    {printable(grant, 160)}" for grant in outlook.grants]
+    lines.append("    needed   SELECT, UPDATE (service_name)" + (
+        f": missing {', '.join(outlook.missing)}" if outlook.missing else ""))
+    return lines
+
+
+def _proof(result: FlipResult) -> list[str]:
+    """The one thing that only the application knows: whether it has a service of that name."""
+    if not result.dry_run or not result.sample_key or result.undo_of is not None:
+        return []
+    service, key = ruby_text(result.to_service), ruby_text(result.sample_key)
+    ruby = f"abort unless ActiveStorage::Blob.services.fetch({service}).exist?({key})"
+    return ["Before the flip, on every host that runs the application:",
+            f"    bin/rails runner {shlex.quote(ruby)}"]
+
+
+def ruby_text(text: str) -> str:
+    """A string literal of Ruby in which nothing is interpolated."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _born(result: FlipResult) -> list[str]:
+    if not result.born:
+        return []
+    examples = ", ".join(printable(one, 40) for one in result.born_examples[:3])
+    return [f"Born on {result.to_service} (in no flip of this journal, not on S3): {plural(result.born, 'row')}",
+            f"    {examples}",
+            f"    all keys: blobmove flip-service --to {result.to_service} --born FILE"]
+
+
+def born_text(result: BornResult) -> str:
+    """`flip-service --born`."""
+    return (f"{plural(result.rows, 'row')} ({format_bytes(result.bytes)}) were born on {result.to_service}: "
+            f"their keys are in {result.file}.")
 
 
 def _verdict(result: FlipResult, paint: Paint) -> list[str]:

@@ -77,11 +77,12 @@ def mariadb() -> Iterator[MariaDb]:
         as_root = ["--user=root"] if os.getuid() == 0 else []
         databases._run(
             [str(install), "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--skip-name-resolve", *as_root], None,
+             "--skip-test-db", "--skip-name-resolve", f"--tmpdir={folder}", *as_root], None,
         )  # fmt: skip
         port = databases._free_port()
         command = [
             str(program), "--no-defaults", f"--datadir={folder}/data", f"--port={port}", f"--socket={folder}/m.sock",
+            f"--tmpdir={folder}",  # each start clears the temporary tables of all servers that share the folder
             "--bind-address=127.0.0.1", "--skip-name-resolve", "--character-set-server=utf8mb4", "--server-id=7",
             "--log-bin=bin", "--binlog-format=ROW", "--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1",
             "--innodb-buffer-pool-size=64M", *as_root,

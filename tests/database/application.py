@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from blobmove.core.model import State
 from blobmove.core.results import FlipResult
 from blobmove.core.settings import FlipSettings
 from blobmove.operations.flip import run_flip
-from blobmove.operations.flip_doors import Approval, BlobTable, FlipDoors
+from blobmove.operations.flip_doors import Approval, BlobTable, FlipDoors, Replica
 from blobmove.stores.rails.database import RailsDatabase
 from tests.servers.databases import DatabaseServer
 from tests.servers.rails_schema import activestorage
@@ -123,7 +123,7 @@ class Book:
     def enter(self, *keys: str, **changes: Any) -> None:  # noqa: ANN401
         for key in keys:
             blob = ProvenBlob(key, len(key.encode()), md5_of(key), State.COPIED, key, verified=True)
-            self.blobs[key] = replace(blob, **changes)
+            self.blobs[key] = blob._replace(**changes)
 
 
 class Operator:
@@ -136,16 +136,20 @@ class Operator:
         self.slept: list[float] = []
         self.while_asleep: Callable[[], object] = lambda: None
         self.stop: Callable[[], bool] = lambda: False
+        self.ahead = False
+        self.tick = 0.01
+        self.replicas: list[Replica] = []
         self.checkpoint = sqlite3.connect(":memory:", isolation_level=None)
         self.checkpoint.executescript(SCHEMA)
         self.journal = FlipJournal(self.checkpoint)
         self._ticks = 0
 
-    def doors(self, table: BlobTable) -> FlipDoors:
+    def doors(self, table: BlobTable, reader: BlobTable | None = None) -> FlipDoors:
         return FlipDoors(
             table=table, ledger=self.book, journal=self.journal, sleep=self._sleep, clock=self._clock,
             now=lambda: "2026-11-22T03:00:00Z", draw=lambda: 0.5, host="ops1", operator="deploy",
             stop=lambda: self.stop(), listener=self.events.append,
+            reader=reader, replicas=self.replicas,
         )  # fmt: skip
 
     def flips(
@@ -156,8 +160,8 @@ class Operator:
     ) -> FlipResult:
         """flip-service --from amazon --to azure, with other settings as given; the sum of its counts is checked."""
         asked = FlipSettings(**{"from_services": ("amazon",), "to_service": "azure", **settings})
-        with self.application.database() as database:
-            result = run_flip(asked, self.doors(wrap(database)), approval)
+        with self.application.database() as database, self.application.database() as second:
+            result = run_flip(asked, self.doors(wrap(database), second if self.ahead else None), approval)
         assert result.rows == result.flipped + sum(result.refused.values()) + result.remaining
         return result
 
@@ -174,4 +178,4 @@ class Operator:
 
     def _clock(self) -> float:
         self._ticks += 1
-        return self._ticks * 0.01
+        return self._ticks * self.tick

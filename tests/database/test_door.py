@@ -141,6 +141,24 @@ class TestAddresses:
         assert isinstance(error, AccessError)
         assert error.code == "E401-DATABASE"
 
+    def test_a_server_without_a_free_connection_says_so_and_is_asked_again_later(self, operator: Operator) -> None:
+        application = operator.application
+        mysql = application.server.kind != "postgresql"
+        application.execute("DROP USER IF EXISTS crowd")
+        application.execute(
+            "CREATE USER crowd IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 1" if mysql
+            else "CREATE ROLE crowd LOGIN PASSWORD 'secret' CONNECTION LIMIT 1"
+        )  # fmt: skip
+        application.execute("GRANT SELECT ON active_storage_blobs TO crowd")
+        place = application.url.split("@", 1)[1]
+        url = f"{application.url.split('://', 1)[0]}://crowd:secret@{place}"
+        try:
+            with RailsDatabase.from_text(url):
+                assert error_of(url).code == "E429-DATABASE"
+        finally:
+            application.execute("REVOKE ALL ON active_storage_blobs FROM crowd")
+            application.execute("DROP USER crowd")
+
     def test_a_missing_database_and_a_silent_port_are_told_apart(self, operator: Operator) -> None:
         url = operator.application.url
         place = url.split("@", 1)[1]

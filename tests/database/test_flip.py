@@ -165,7 +165,8 @@ def test_several_services_flip_together_and_each_batch_keeps_its_old_names(opera
     operator.book.enter(*operator.application.add_many([1, 3]), *operator.application.add_many([2, 4], "mirror"))
     result = operator.flips(from_services=("amazon", "mirror"))
     assert result.by_service == {"amazon": 2, "mirror": 2}
-    assert [old for _id, old in operator.journal.rows_to_undo(1)] == ["amazon", "mirror", "amazon", "mirror"]
+    batches = [(batch.old, batch.ids) for batch in operator.journal.batches_to_undo(1)]
+    assert batches == [("amazon", (1, 3)), ("mirror", (2, 4))]
 
 
 def test_the_only_other_service_needs_no_from_and_two_do(operator: Operator) -> None:

@@ -51,7 +51,8 @@ def test_a_flip_that_is_killed_again_and_again_ends_as_if_it_never_was(operator:
     connection = connect(checkpoint, write=True)
     operator.journal = FlipJournal(connection)
     truth = {row for row, name in names.items() if name == "azure"}
-    journaled = [row for run in operator.journal.runs() for row, _old in operator.journal.rows_to_undo(run.id)]
+    batches = [batch for run in operator.journal.runs() for batch in operator.journal.batches_to_undo(run.id)]
+    journaled = [row for batch in batches for row in batch.ids]
     assert operator.journal.unsettled() == []
     assert sorted(journaled) == sorted(truth)
     for run in reversed(operator.journal.runs()):

@@ -79,7 +79,7 @@ def test_rows_purged_or_changed_between_gate_and_update_are_reported_not_errors(
 
     assert (result.flipped, result.refused, result.remaining) == (3, {"purged": 1, "changed-meanwhile": 1}, 0)
     assert operator.application.names() == {1: "azure", 3: "azure", 4: "elsewhere", 5: "azure"}
-    assert [row for row, _old in operator.journal.rows_to_undo(1)] == [1, 3, 5]
+    assert [batch.ids for batch in operator.journal.batches_to_undo(1)] == [(1, 3, 5)]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"], ids=["before the update", "after the commit"])

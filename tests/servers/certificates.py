@@ -23,13 +23,16 @@ class Certificates:
     stranger: Path
 
 
-def make_certificates(folder: Path) -> Certificates:
+def make_certificates(
+    folder: Path, *, address: str = "127.0.0.1", lifetime: datetime.timedelta = datetime.timedelta(days=2)
+) -> Certificates:
+    """A new authority and a certificate of it for `address`, which ends `lifetime` from now."""
     key, authority = _authority("blobmove tests")
     _, stranger = _authority("a stranger")
     own = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder("127.0.0.1", own.public_key(), authority.subject)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        _builder(address, own.public_key(), authority.subject, lifetime)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     made = Certificates(*(folder / name for name in ("ca.pem", "server.pem", "server.key", "stranger.pem")))
@@ -53,7 +56,10 @@ def _authority(name: str) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]
     return key, builder.sign(key, hashes.SHA256())
 
 
-def _builder(name: str, key: ec.EllipticCurvePublicKey, issuer: x509.Name) -> x509.CertificateBuilder:
+def _builder(
+    name: str, key: ec.EllipticCurvePublicKey, issuer: x509.Name,
+    lifetime: datetime.timedelta = datetime.timedelta(days=2),
+) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -62,5 +68,5 @@ def _builder(name: str, key: ec.EllipticCurvePublicKey, issuer: x509.Name) -> x5
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
+        .not_valid_after(now + lifetime)
     )

@@ -68,7 +68,8 @@ class SQLiteServer(DatabaseServer):
     def connect(self, url: str) -> Any:  # noqa: ANN401
         import sqlite3
 
-        return sqlite3.connect(parse_database_url(url).database, isolation_level=None, timeout=5)
+        return sqlite3.connect(parse_database_url(url).database, isolation_level=None, timeout=5,
+                               check_same_thread=False)
 
 
 class MySQLServer(DatabaseServer):
@@ -139,11 +140,12 @@ def mariadb() -> Iterator[MySQLServer]:
         data, port = folder / "data", _free_port()
         _run(
             [str(install), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--skip-name-resolve", *as_root],
+             "--skip-test-db", "--skip-name-resolve", f"--tmpdir={folder}", *as_root],
             None,
         )  # fmt: skip
         command = [
             str(program), "--no-defaults", f"--datadir={data}", f"--port={port}", f"--socket={folder}/m.sock",
+            f"--tmpdir={folder}",  # each start clears the temporary tables of all servers that share the folder
             "--bind-address=127.0.0.1", "--skip-name-resolve", "--character-set-server=utf8mb4",
             "--collation-server=utf8mb4_general_ci", "--server-id=7", "--log-bin=bin", "--binlog-format=ROW",
             "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", "--innodb-buffer-pool-size=64M",

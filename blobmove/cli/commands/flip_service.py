@@ -9,12 +9,12 @@ import click
 
 from blobmove.cli.approval import approve_flip
 from blobmove.cli.faces import open_faces
-from blobmove.cli.flags import ANY_PATH, READABLE, Shared, assemble, begin, setting, shared
+from blobmove.cli.flags import ANY_PATH, READABLE, Shared, assemble, begin, chosen, setting, shared
 from blobmove.cli.verdicts import of_flip
 from blobmove.core.errors import UsageError
-from blobmove.core.settings import FlipSettings
-from blobmove.views.flip_text import flip_text, runs_text
-from blobmove.views.jsonl import flip_document, runs_document
+from blobmove.core.settings import DatabaseAuth, FlipSettings
+from blobmove.views.flip_text import born_text, flip_text, runs_text
+from blobmove.views.jsonl import born_document, flip_document, runs_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,20 +28,36 @@ if TYPE_CHECKING:
 @setting("--dry-run", "-n", is_flag=True, help="Say what would be flipped, and change nothing.")
 @setting("--undo", is_flag=False, flag_value="last", default="", metavar="[RUN]",
          help="Take back the last run, or the run of this number.")
-@setting("--batch-size", type=click.IntRange(1, 10_000), default=1000, metavar="N", help="Rows a transaction.")
+@setting("--batch-size", type=click.IntRange(1, 10_000), default=5000, metavar="N",
+         help="Rows a transaction at most; it begins with 1000 and finds its own pace.")
 @setting("--ids", type=READABLE, metavar="FILE", help="Only the rows with the ids in this file, one a line.")
 @setting("--limit", type=click.IntRange(min=1), metavar="N",
          help="Flip so many rows at most (exit 6 if any are left).")
 @setting("--sleep-ratio", type=click.FloatRange(min=0), default=1.0, metavar="R",
          help="Pause after each batch, as a multiple of its duration.")
+@setting("--max-lag", type=click.FloatRange(min=0), metavar="SECONDS",
+         help="Wait while a replica is further behind.  [default: 1 where replicas or a query are named]")
+@setting("--replica-url-file", type=READABLE, multiple=True, metavar="FILE",
+         help="A file with the URLs of replicas, one a line; repeatable. Also BLOBMOVE_REPLICA_URLS.")
+@setting("--lag-query", metavar="SQL", help="Ask this for the lag: one number of seconds; NULL waits.")
+@setting("--max-threads-running", type=click.IntRange(min=1), metavar="N",
+         help="Wait while more statements are running on the server.")
+@setting("--critical-threads-running", type=click.IntRange(min=1), metavar="N",
+         help="Stop once more statements are running (exit 6).")
 @setting("--pause-file", type=ANY_PATH, metavar="FILE", help="While it exists, wait.")
 @setting("--stop-file", type=ANY_PATH, metavar="FILE", help="Once it exists, stop after the batch at hand.")
 @setting("--skip-verify", is_flag=True, help="Do not insist on a finished `blobmove verify`.")
 @setting("--sql", type=ANY_PATH, metavar="FILE", help="Write the statements to a file instead of running them.")
+@setting("--born", type=ANY_PATH, metavar="FILE",
+         help="Write the keys of rows that were born on the service of --to, and change nothing.")
+@setting("--any-server", is_flag=True, help="Go on although another server answers, as after a fail-over.")
+@setting("--allow-replica", is_flag=True, help="Go on although the server itself replicates from another one.")
 @setting("--runs", is_flag=True, help="List the runs in the journal.")
 @setting("--confirm", metavar="NAME", help="The name given with --to once more: the approval where nobody is asked.")
 @setting("--database-url-file", type=READABLE, metavar="FILE",
          help="A file with the database's URL; else DATABASE_URL.")
+@chosen("--database-auth", among=DatabaseAuth, default="password",
+        help="How to log in: the URL's password, or a token of Microsoft Entra.")
 @shared
 def command(runs: bool, confirm: str | None, **given: Any) -> int:  # noqa: ANN401
     """Point active_storage_blobs.service_name at Azure, in batches.
@@ -64,6 +80,10 @@ def command(runs: bool, confirm: str | None, **given: Any) -> int:  # noqa: ANN4
         if runs:
             journal = wiring.list_flip_runs(settings.checkpoint)
             faces.tell(runs_text(journal), runs_document(journal))
+            return 0
+        if settings.born is not None:
+            born = wiring.list_born(settings, settings.born, faces.listener)
+            faces.tell(born_text(born), born_document(born))
             return 0
         if not (settings.dry_run or settings.sql):
             known = wiring.list_flip_runs(settings.checkpoint) if settings.undo else ()

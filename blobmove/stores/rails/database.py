@@ -1,6 +1,6 @@
 """`active_storage_blobs` behind a door: read pages of rows, change `service_name` by compare-and-set.
 
-Everything here blocks: it is used from one thread. One connection, short transactions, none left open.
+Everything here blocks: it is used from one thread at a time. One connection, short transactions, none left open.
 Whatever a driver raises leaves this room as a BlobmoveError (the operator can cure it) or as a DatabaseTrouble
 (it passes: try again, or connect again).
 """
@@ -11,14 +11,25 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Select, String, Uuid, and_, func, inspect, or_, select, text, update
+from sqlalchemy import BigInteger, ColumnElement, Select, String, Uuid, func, inspect, or_, select, text, types
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from blobmove.core.errors import HeldError, UsageError
-from blobmove.core.flipping import DatabaseTrouble, ServerFacts, Trouble
+from blobmove.core.flipping import Candidate, DatabaseTrouble, Outlook, ServerFacts, Trouble
 from blobmove.stores.rails.driver import build_engine
 from blobmove.stores.rails.faults import no_table, translate, translate_connect
+from blobmove.stores.rails.health import one_number, standby_lags, threads_running
+from blobmove.stores.rails.outlook import outlook_of
 from blobmove.stores.rails.servers import server_of
+from blobmove.stores.rails.statements import (
+    Statement,
+    names_of_rows,
+    page_in_one_value,
+    page_of_candidates,
+    read_candidates,
+    read_one_value,
+    update_of_batch,
+)
 from blobmove.stores.rails.table import (
     ATTACHMENTS,
     BLOBS,
@@ -44,19 +55,21 @@ if TYPE_CHECKING:
 class RailsDatabase:
     """The application's database. Use as a context manager; raises on entry what keeps it from being used."""
 
-    def __init__(self, url: DatabaseUrl) -> None:
+    def __init__(self, url: DatabaseUrl, *, entra: bool = False) -> None:
         self.url = url
-        self._engine = build_engine(url)
+        self._engine = build_engine(url, entra=entra)
         self._server = server_of(url)
         self._connection: Connection | None = None
         self._blobs = blobs_table(String(), url.dialect)
+        self._service_sql = str(self._server.exact("service_name").compile(self._engine))
+        self._numbers = True
         self._attachments: bool | None = None
         self._wants_lock = False
 
     @classmethod
-    def from_text(cls, url: str) -> RailsDatabase:
-        """From the text of `DATABASE_URL`. Raises UsageError E400-DATABASE-URL."""
-        return cls(parse_database_url(url))
+    def from_text(cls, url: str, *, entra: bool = False) -> RailsDatabase:
+        """From the text of `DATABASE_URL`; `entra`: the password is a token. Raises UsageError E400-DATABASE-URL."""
+        return cls(parse_database_url(url), entra=entra)
 
     def __enter__(self) -> RailsDatabase:
         """Raises E000-DATABASE, E401-, E403-, E404-DATABASE, E404-TABLE, E410-SERVICE-NAME."""
@@ -97,7 +110,7 @@ class RailsDatabase:
         except DatabaseTrouble:
             raise
         except UsageError as error:
-            if error.code != "E000-DATABASE":
+            if error.code not in ("E000-DATABASE", "E429-DATABASE"):
                 raise
             raise DatabaseTrouble(Trouble.LOST, error.code, error.cause or error.message) from None
         if self._wants_lock:
@@ -132,10 +145,25 @@ class RailsDatabase:
             query = query.where(self._names(services))
         return self._read(query, attached)
 
-    def rows(self, ids: Sequence[RowId]) -> list[BlobRow]:
+    def candidates(self, after_id: RowId | None, limit: int, services: Sequence[str]) -> list[Candidate]:
+        """The next `limit` rows by primary key that name one of `services`, as the gate needs them."""
+        dialect, names = self.url.dialect, [self._server.bound(name) for name in services]
+        with self._transaction() as connection:
+            if dialect == "mysql":
+                statement, values = page_in_one_value(self._service_sql, after_id, limit, names)
+                found = read_one_value(connection.exec_driver_sql(statement, values).one(), self._numbers)
+                if found is not None:
+                    return found
+            statement, values = page_of_candidates(dialect, self._service_sql, after_id, limit, names)
+            rows = connection.exec_driver_sql(statement, values).cursor.fetchall()
+        return read_candidates(dialect, rows, self._numbers)
+
+    def rows(self, ids: Sequence[RowId]) -> list[Candidate]:
         """These rows, as far as they exist, in order of the primary key."""
         blobs = self._blobs
-        return self._read(self._rows(attached=False).where(blobs.c.id.in_(ids)).order_by(blobs.c.id), attached=False)
+        query = self._rows(attached=False).where(blobs.c.id.in_(ids)).order_by(blobs.c.id)
+        found = self._read(query, attached=False)
+        return [Candidate(row.id, row.key, row.service_name, row.byte_size, row.checksum) for row in found]
 
     def stream(self, *, attached: bool = False, page: int = 5000) -> Iterator[list[BlobRow]]:
         """All rows, page by page: flat memory, and no transaction stays open between two pages."""
@@ -146,9 +174,10 @@ class RailsDatabase:
 
     def current(self, ids: Sequence[RowId]) -> dict[RowId, str | None]:
         """What these rows name now; None for a row that is gone."""
-        query = select(self._blobs.c.id, self._blobs.c.service_name).where(self._blobs.c.id.in_(ids))
+        statement, values = names_of_rows(self.url.dialect, ids, uuids=self._uuids)
         with self._transaction() as connection:
-            found = {row_id(row[0]): text_of(row[1]) for row in connection.execute(query)}
+            rows = connection.exec_driver_sql(statement, values).cursor.fetchall()
+        found = {row_id(row[0]): text_of(row[1]) for row in rows}
         return {one: found.get(one) for one in ids}
 
     def parse_id(self, written: str) -> RowId:
@@ -165,17 +194,16 @@ class RailsDatabase:
 
     def flip(self, ids: Sequence[RowId], old: str, new: str) -> int:
         """Let those of `ids` that still name `old` name `new`: one statement, one transaction. The number changed."""
-        still = self._server.exact("service_name") == self._server.exact_value(old)
-        statement = update(self._blobs).where(and_(self._blobs.c.id.in_(ids), still)).values(service_name=new)
+        statement, values = self._update(ids, old, new)
         with self._transaction() as connection:
-            return connection.execute(statement).rowcount
+            return connection.exec_driver_sql(statement, values).rowcount
 
     def statement(self, ids: Sequence[RowId], old: str, new: str) -> str:
         """The same UPDATE in full, for people and for `--sql`."""
         quoted = self._server.quoted
-        name = self._server.exact("service_name").compile(self._engine)
         listed = ", ".join(str(one) if isinstance(one, int) else quoted(one) for one in ids)
-        return f"UPDATE {BLOBS} SET service_name = {quoted(new)} WHERE id IN ({listed}) AND {name} = {quoted(old)};"
+        still = f"{self._service_sql} = {quoted(old)}"
+        return f"UPDATE {BLOBS} SET service_name = {quoted(new)} WHERE id IN ({listed}) AND {still};"
 
     def check_grants(self) -> None:
         """Raises AccessError E403-DATABASE unless this user may change `service_name`; changes and locks nothing."""
@@ -193,6 +221,31 @@ class RailsDatabase:
         with self._transaction() as connection:
             return ServerFacts(identity, server.read_only(connection), replica, position)
 
+    def position(self) -> str | None:
+        """Where the log that replicas read stands now; None where there is none or we may not ask."""
+        with self._transaction() as connection:
+            return self._server.position(connection)
+
+    def threads_running(self) -> int:
+        """See stores.rails.health."""
+        with self._transaction() as connection:
+            return threads_running(self.url.dialect, connection, self.describe())
+
+    def number(self, sql: str) -> float | None:
+        """The one number that a query of the operator's answers, None for NULL."""
+        with self._transaction() as connection:
+            return one_number(connection, sql)
+
+    def standby_lags(self) -> dict[str, float | None] | None:
+        """Seconds by replica, as far as this server knows them; None where it cannot."""
+        with self._transaction() as connection:
+            return standby_lags(self.url.dialect, connection)
+
+    def outlook(self, ids: Sequence[RowId], old: str, new: str) -> Outlook:
+        """What the server says of a flip of these rows, without changing or locking any."""
+        with self._transaction() as connection:
+            return outlook_of(self.url.dialect, connection, self.url.database, self._update(ids, old, new))
+
     def lock(self) -> None:
         """Take the lock that lets one flip run at a time. Raises HeldError E409-FLIP."""
         with self._transaction() as connection:
@@ -206,6 +259,14 @@ class RailsDatabase:
         self._wants_lock = True
 
     # --- inside
+
+    @property
+    def _uuids(self) -> bool:
+        return isinstance(self._blobs.c.id.type, Uuid)
+
+    def _update(self, ids: Sequence[RowId], old: str, new: str) -> Statement:
+        bound = self._server.bound(old)
+        return update_of_batch(self.url.dialect, self._service_sql, ids, bound, new, uuids=self._uuids)
 
     def _connect(self) -> None:
         try:
@@ -236,7 +297,11 @@ class RailsDatabase:
                 cause="there every row uses the one service of config.active_storage.service: nothing can be flipped",
                 hint="copy and verify, then change config.active_storage.service; or upgrade to Rails 6.1 first",
             )
+        if isinstance(columns["id"], types.LargeBinary | types.BINARY | types.VARBINARY):
+            raise UsageError("E410-ID", f"the primary key of {BLOBS} is binary: only numbers and uuid texts are known",
+                             hint="flip in Rails: ActiveStorage::Blob.where(id: ...).update_all(service_name: ...)")
         self._blobs = blobs_table(columns["id"], self.url.dialect)
+        self._numbers = isinstance(self._blobs.c.id.type, BigInteger)
         with self._transaction() as connection:
             connection.execute(self._rows(attached=False).limit(1)).all()
 

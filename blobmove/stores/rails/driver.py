@@ -51,11 +51,20 @@ _LIBPQ_MODES: Final = {
 }
 
 
-def build_engine(url: DatabaseUrl) -> Engine:
-    """An engine without a pool: one connection at a time, and each new one is really new.
+def build_engine(url: DatabaseUrl, *, entra: bool = False) -> Engine:
+    """An engine without a pool: one connection at a time, and each new one is really new; with `entra` by token.
 
-    Raises UsageError E000-POSTGRES-DRIVER, E404-DATABASE-FILE, E400-DATABASE-TLS.
+    Raises UsageError E000-POSTGRES-DRIVER, E404-DATABASE-FILE, E400-DATABASE-TLS; RefusedError E412-DATABASE-TLS.
     """
+    engine = _build(url)
+    if entra and url.dialect != "sqlite":
+        from blobmove.stores.rails.entra import log_in_with_tokens
+
+        log_in_with_tokens(engine, url, tls_mode(url))
+    return engine
+
+
+def _build(url: DatabaseUrl) -> Engine:
     if url.dialect == "sqlite":
         return create_engine("sqlite://", creator=lambda: _open_file(url), poolclass=NullPool)
     if url.dialect == "mysql":
@@ -165,4 +174,5 @@ def _open_file(url: DatabaseUrl) -> sqlite3.Connection:
             cause=f"looked for {path.absolute()}",
             hint="a relative path counts from here, not from Rails' root: give the absolute one, sqlite3:/srv/...",
         )
-    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True, timeout=SQLITE_BUSY_SECONDS)
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=rw", uri=True,
+                           timeout=SQLITE_BUSY_SECONDS, check_same_thread=False)  # one at a time, not always the same

@@ -32,6 +32,8 @@ _LOST: Final = frozenset({
     "57P01", "57P02", "57P03", "08000", "08003", "08006", "25006", "25P03", "25P02",
 })  # fmt: skip
 _PASSWORD: Final = frozenset({"1045", "1698", "28P01", "28000"})
+_FULL: Final = frozenset({"1040", "1203", "1226", "53300", "53400"})
+_FULL_TEXT: Final = r"too many clients already|remaining connection slots|too many connections"
 _DATABASE_DENIED: Final = frozenset({"1044"})
 _NO_DATABASE: Final = frozenset({"1049", "3D000"})
 _GRANT: Final = frozenset({"1142", "1143", "1227", "42501"})
@@ -80,6 +82,11 @@ def translate_connect(error: DBAPIError, url: DatabaseUrl) -> BlobmoveError:
         )  # fmt: skip
     if code in _NO_DATABASE or (code == "" and re.search(r'database "[^"]*" does not exist', text)):
         return UsageError("E404-DATABASE", f"there is no database at {url.describe()}", cause=text)
+    if code in _FULL or (code == "" and re.search(_FULL_TEXT, text)):
+        return UsageError(
+            "E429-DATABASE", f"{url.describe()} has no connection left", cause=f"{code} {text}".strip(),
+            hint="a flip needs two, and one at each replica: raise the limit of this user, or wait",
+        )  # fmt: skip
     if "certificate" in text.lower():
         return UsageError(
             "E000-DATABASE-TLS", f"the certificate of {url.describe()} could not be verified", cause=text,

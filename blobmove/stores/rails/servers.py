@@ -39,6 +39,10 @@ class Server(Protocol):
         """The other side of that comparison."""
         ...
 
+    def bound(self, value: str) -> str | bytes:
+        """The same as a parameter for the driver."""
+        ...
+
     def quoted(self, value: str) -> str:
         """A string literal for a statement that a person will read or run."""
         ...
@@ -69,6 +73,7 @@ class MySQL:
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",  # else a range blocks every INSERT of a blob
         f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}",
         f"SET SESSION lock_wait_timeout = {METADATA_WAIT_SECONDS}",
+        "SET SESSION group_concat_max_len = 16777216",  # a page of rows in one value
     )
     dry_update = "EXPLAIN "
 
@@ -81,6 +86,9 @@ class MySQL:
 
     def exact_value(self, value: str) -> ColumnElement[Any]:
         return cast(literal(value, String()), BINARY())
+
+    def bound(self, value: str) -> bytes:
+        return value.encode()
 
     def quoted(self, value: str) -> str:
         return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
@@ -142,6 +150,9 @@ class PostgreSQL:
     def exact_value(self, value: str) -> str:
         return value
 
+    def bound(self, value: str) -> str:
+        return value
+
     def quoted(self, value: str) -> str:
         return "'" + value.replace("'", "''") + "'"
 
@@ -181,6 +192,9 @@ class SQLite:
         return collate(literal_column(column), "BINARY")
 
     def exact_value(self, value: str) -> str:
+        return value
+
+    def bound(self, value: str) -> str:
         return value
 
     def quoted(self, value: str) -> str:

@@ -1,0 +1,144 @@
+"""The two statements that a flip sends by the hundred, written out by hand: reading candidates, changing a batch.
+
+SQLAlchemy would spend more on an IN list of thousands, and a driver more on five columns, than the server on the
+rows (measured with 300,000 rows: 41 against 9 microseconds a row for the UPDATE on MariaDB 10.11).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from blobmove.core.flipping import Candidate, runs_of
+from blobmove.stores.rails.table import BLOBS, row_id, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from blobmove.stores.rails.table import RowId
+
+Statement = tuple[str, tuple[Any, ...]]
+MOST_RANGES: Final = 40
+"""With more gaps than that a plain list is planned faster than so many ranges."""
+SHORTEST_RANGE: Final = 8
+
+_NO_CHECKSUM: Final = "\1"
+_FIELDS: Final = 5
+_LINE: Final = (
+    "CONCAT_WS(X'00', id, byte_size, CONVERT(service_name USING utf8mb4),"
+    " IFNULL(CONVERT(checksum USING utf8mb4), X'01'), IFNULL(CONVERT(`key` USING utf8mb4), X'02'))"
+)
+"""A row as one text. Converted one by one, since columns of different collations cannot be concatenated. A key that
+is no text becomes one that no plan knows."""
+_COLUMNS: Final = {
+    "mysql": _LINE,
+    "postgresql": 'id, "key", service_name, byte_size, checksum',
+    "sqlite": 'id, "key", service_name, byte_size, checksum',
+}
+
+
+def page_of_candidates(dialect: str, name: str, after: RowId | None, limit: int, services: Sequence[Any]) -> Statement:
+    """The next rows by primary key that name one of `services`; `name` is the column for a comparison of bytes."""
+    return _page(dialect, _COLUMNS[dialect], name, after, limit, services)
+
+
+def page_in_one_value(name: str, after: RowId | None, limit: int, services: Sequence[Any]) -> Statement:
+    """The same for MySQL as one row: how many there are, how many bytes, and all of them in one text.
+
+    PyMySQL reads each row as a packet of its own, in Python: that takes longer than all the rest of a flip.
+    """
+    inner, values = _page("mysql", f"id, {_LINE} AS line", name, after, limit, services)
+    return (
+        "SELECT COUNT(*), SUM(LENGTH(line)), GROUP_CONCAT(line ORDER BY id SEPARATOR X'00')"
+        f" FROM ({inner}) page", values
+    )
+
+
+def _page(
+    dialect: str, columns: str, name: str, after: RowId | None, limit: int, services: Sequence[Any]
+) -> Statement:
+    mark = "?" if dialect == "sqlite" else "%s"
+    beyond = "" if after is None else f"id > {mark} AND "
+    values = () if after is None else (after,)
+    names = ", ".join([mark] * len(services))
+    sql = f"SELECT {columns} FROM {BLOBS} WHERE {beyond}{name} IN ({names}) ORDER BY id LIMIT {int(limit)}"
+    return sql, (*values, *services)
+
+
+def read_candidates(dialect: str, rows: Iterable[Sequence[Any]], numbers: bool) -> list[Candidate]:
+    """What page_of_candidates answers; `numbers` says whether ids are integers."""
+    if dialect == "mysql":
+        return [_from_fields(text_of(row[0]).split("\0", _FIELDS - 1), numbers)[0] for row in rows]
+    if dialect == "postgresql":
+        made = [Candidate._make(row) for row in rows]
+        return made if numbers else [one._replace(id=str(one.id)) for one in made]
+    return [
+        Candidate(row_id(one), text_of(key), text_of(name), int(size), None if checksum is None else text_of(checksum))
+        for one, key, name, size, checksum in rows
+    ]
+
+
+def read_one_value(row: Sequence[Any], numbers: bool) -> list[Candidate] | None:
+    """What page_in_one_value answers; None when it cannot be trusted and the page must be read row by row.
+
+    The server cuts a text that is too long for it without an error, and a zero byte within a key would move the
+    fields of other rows: both show in the numbers of bytes and of fields.
+    """
+    count, size, packed = int(row[0]), int(row[1] or 0), row[2]
+    if count == 0:
+        return []
+    data = packed if isinstance(packed, bytes) else str(packed).encode()
+    fields = data.decode("utf-8", "surrogateescape").split("\0")
+    if len(data) != size + count - 1 or len(fields) != count * _FIELDS:
+        return None
+    return _from_fields(fields, numbers)
+
+
+def _from_fields(fields: list[str], numbers: bool) -> list[Candidate]:
+    ids: list[Any] = [int(one) for one in fields[0::_FIELDS]] if numbers else fields[0::_FIELDS]
+    sizes = [int(one) for one in fields[1::_FIELDS]]
+    checksums = [None if one == _NO_CHECKSUM else one for one in fields[3::_FIELDS]]
+    return list(map(Candidate, ids, fields[4::_FIELDS], fields[2::_FIELDS], sizes, checksums))
+
+
+def update_of_batch(
+    dialect: str, name: str, ids: Sequence[RowId], old: Any, new: str, *, uuids: bool = False  # noqa: ANN401
+) -> Statement:
+    """Let those of `ids` that still name `old` name `new`; `uuids`: the column has PostgreSQL's type of that name.
+
+    Integer ids without gaps are written as BETWEEN: the same rows, since each number between is in the batch too.
+    """
+    mark = "?" if dialect == "sqlite" else "%s"
+    wanted, values = _among(dialect, ids, uuids)
+    return f"UPDATE {BLOBS} SET service_name = {mark} WHERE ({wanted}) AND {name} = {mark}", (new, *values, old)
+
+
+def names_of_rows(dialect: str, ids: Sequence[RowId], *, uuids: bool = False) -> Statement:
+    """What those of `ids` that exist name now."""
+    wanted, values = _among(dialect, ids, uuids)
+    return f"SELECT id, service_name FROM {BLOBS} WHERE {wanted}", values
+
+
+def _among(dialect: str, ids: Sequence[RowId], uuids: bool) -> tuple[str, tuple[Any, ...]]:
+    """A condition for exactly these ids."""
+    mark = "?" if dialect == "sqlite" else "%s"
+    array = ("uuid[]" if uuids else "text[]") if dialect == "postgresql" else None
+    numbers = [one for one in ids if isinstance(one, int)]
+    if len(numbers) != len(ids):
+        if array is not None:  # compared as the column's own type, so that the index serves
+            return f"id = ANY(CAST({mark} AS {array}))", (list(ids),)
+        return f"id IN ({', '.join([mark] * len(ids))})", tuple(ids)
+    return among_numbers(numbers), ()
+
+
+def among_numbers(numbers: Sequence[int]) -> str:
+    """`id BETWEEN 5 AND 90 OR id IN (93, 95)`: ranges where they are long and few, else a list."""
+    runs = runs_of(numbers)
+    ranges = [(first, last) for first, last in runs if last - first + 1 >= SHORTEST_RANGE]
+    if len(ranges) > MOST_RANGES:
+        ranges = []
+    taken = {pair[0] for pair in ranges}
+    single = [one for first, last in runs if first not in taken for one in range(first, last + 1)]
+    parts = [f"id BETWEEN {first} AND {last}" for first, last in ranges]
+    if single:
+        parts.append(f"id IN ({', '.join(map(str, single))})")
+    return " OR ".join(parts) or "1 = 0"

@@ -1,0 +1,114 @@
+"""A replica of a test's own server: MariaDB by its binary log, PostgreSQL by streaming."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.servers import databases
+from tests.servers.databases import PASSWORD, USER, MySQLServer, PostgreSQLServer, missing
+
+PATIENCE = 30.0
+
+
+class MariaDbReplica:
+    """Follows `primary` from where it stands now. `url` is for databases made from now on."""
+
+    def __init__(self, primary: MySQLServer, port: int) -> None:
+        self.server = MySQLServer("mariadb", "127.0.0.1", port, USER, PASSWORD)
+        self._primary = primary
+
+    def url(self, url: str) -> str:
+        """The same database here."""
+        return url.replace(f":{self._primary.port}/", f":{self.server.port}/")
+
+    def execute(self, sql: str) -> list[dict[str, Any]]:
+        """On a connection of its own, with all rights."""
+        import pymysql.cursors
+
+        with self.server._admin() as connection, connection.cursor(pymysql.cursors.DictCursor) as cursor:
+            cursor.execute(sql)
+            return list(cursor.fetchall())
+
+    def follow(self) -> None:
+        """Start to replicate where the primary stands now."""
+        with self._primary._admin() as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW MASTER STATUS")
+            file, position = cursor.fetchone()[:2]
+        self.execute("STOP SLAVE")
+        self.execute(
+            f"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={self._primary.port}, MASTER_USER='{USER}',"
+            f" MASTER_PASSWORD='{PASSWORD}', MASTER_LOG_FILE='{file}', MASTER_LOG_POS={position},"
+            " MASTER_USE_GTID=no, MASTER_CONNECT_RETRY=1"
+        )
+        self.execute("START SLAVE")
+
+    def caught_up(self) -> None:
+        """Returns once it has everything."""
+        until(lambda: [row["Seconds_Behind_Master"] for row in self.execute("SHOW SLAVE STATUS")] == [0])
+
+
+@contextmanager
+def mariadb_replica(primary: MySQLServer) -> Iterator[MariaDbReplica]:
+    """A second MariaDB, read-only, that follows the first."""
+    path = databases._path()
+    program, install = shutil.which("mariadbd", path=path), shutil.which("mariadb-install-db", path=path)
+    if program is None or install is None:
+        missing("MariaDB (mariadbd, mariadb-install-db)")
+    with databases._folder(None) as folder:
+        as_root = ["--user=root"] if os.getuid() == 0 else []
+        data, port = folder / "data", databases._free_port()
+        databases._run(
+            [str(install), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
+             "--skip-test-db", "--skip-name-resolve", f"--tmpdir={folder}", *as_root], None,
+        )  # fmt: skip
+        command = [
+            str(program), "--no-defaults", f"--datadir={data}", f"--port={port}", f"--socket={folder}/m.sock",
+            f"--tmpdir={folder}",  # each start clears the temporary tables of all servers that share the folder
+            "--bind-address=127.0.0.1", "--skip-name-resolve", "--character-set-server=utf8mb4", "--server-id=8",
+            "--innodb-buffer-pool-size=64M", "--read-only=1", "--skip-slave-start", *as_root,
+        ]  # fmt: skip
+        with databases._process(command, folder, None, port):
+            root = MySQLServer("mariadb", "127.0.0.1", port, "root", "")
+            databases._until_answers(root._admin)
+            with root._admin() as connection, connection.cursor() as cursor:
+                cursor.execute(f"CREATE USER {USER}@'%%' IDENTIFIED BY %s", (PASSWORD,))
+                cursor.execute(f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION")
+            replica = MariaDbReplica(primary, port)
+            replica.follow()
+            yield replica
+
+
+@contextmanager
+def postgresql_standby(primary: PostgreSQLServer) -> Iterator[PostgreSQLServer]:
+    """A hot standby made by pg_basebackup."""
+    path = databases._path()
+    backup, postgres = shutil.which("pg_basebackup", path=path), shutil.which("postgres", path=path)
+    if backup is None or postgres is None:
+        missing("PostgreSQL (pg_basebackup, postgres)")
+    owner = databases._other_user() if os.getuid() == 0 else None
+    with databases._folder(owner) as folder:
+        data, port = folder / "data", databases._free_port()
+        where = f"host=127.0.0.1 port={primary.port} user={USER} password='{PASSWORD}' application_name=standby"
+        databases._run([str(backup), "-d", where, "-D", str(data), "-R", "--no-sync", "--checkpoint=fast"], owner)
+        command = [
+            str(postgres), "-D", str(data), "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1",
+            "-c", "fsync=off", "-c", "shared_buffers=32MB", "-c", "hot_standby=on", "-c", "ssl=off",
+            "-c", "wal_retrieve_retry_interval=200ms", "-c", "wal_receiver_status_interval=1s",
+        ]  # fmt: skip
+        with databases._process(command, folder, owner, port):
+            standby = PostgreSQLServer(port)
+            databases._until_answers(lambda: standby._admin("postgres"))
+            yield standby
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Return once it holds; it must hold soon."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "it never came to hold"
+        time.sleep(0.05)
