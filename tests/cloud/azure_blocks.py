@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from tests.cloud.azure_answers import AzureError, common_headers, elements, xml_reply
 from tests.cloud.azure_state import Account, BlockId, Container, check_lease, check_write
 from tests.cloud.azure_write import checked, decoded, described, written
-from tests.cloud.content import Content, Joined, Raw, digest, recognised
+from tests.cloud.content import Content, Raw, digest, joined, recognised
 from tests.cloud.wire import Reply, Request
 
 MAX_COMMITTED: Final = 50_000
@@ -69,7 +69,7 @@ def put_block_list(account: Account, container: Container, request: Request, now
     before = container.blobs.get(request.key)
     check_write(before, request, lease_first=account.lease_first)
     blocks = [(block_id, _found(container, request.key, kind, block_id)) for kind, block_id in wanted]
-    blob = described(account, container, request, Joined([content for _, content in blocks]), now)
+    blob = described(account, container, request, joined([content for _, content in blocks]), now)
     # Content-Type of this request describes the XML, not the blob.
     blob.headers["Content-Type"] = request.headers.get("x-ms-blob-content-type") or "application/octet-stream"
     blob.md5, blob.blocks = md5, blocks

@@ -16,9 +16,11 @@ from awscrt import checksums
 
 _CYCLE: Final = 251
 _PATTERN: Final = bytes(range(_CYCLE)) * 4200  # about 1 MiB
+_VIEW: Final = memoryview(_PATTERN)
+_STRETCH: Final = _CYCLE * 4000  # of the pattern, from any phase
 _BLOCK: Final = 64 * 1024
 _STRIDE: Final = 1024 * 1024
-_WORTH_RECOGNISING: Final = 16 * 1024
+_WORTH_RECOGNISING: Final = 1024
 
 CRCS: Final = {
     "CRC32": (checksums.crc32, 4),
@@ -66,6 +68,17 @@ class Mod251:
         if phase + length <= len(_PATTERN):
             return _PATTERN[phase : phase + length]
         return (_PATTERN * ((phase + length) // len(_PATTERN) + 1))[phase : phase + length]
+
+    def view(self, offset: int, length: int) -> memoryview | bytes:
+        """As `read`, without a copy where the pattern holds the whole stretch."""
+        phase = (self.start + offset) % _CYCLE
+        if phase + length <= len(_PATTERN) and offset + length <= self.size:
+            return _VIEW[phase : phase + length]
+        return self.read(offset, length)
+
+    def stretch(self, offset: int, length: int) -> Mod251:
+        """The content of a part of this one."""
+        return Mod251(length, (self.start + offset) % _CYCLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +142,31 @@ def from_recipe(recipe: str, size: int) -> Content:
 
 def recognised(data: bytes) -> Content:
     """What arrived, kept as a recipe where it follows the cycle, so that large copies cost no memory."""
-    if len(data) >= _WORTH_RECOGNISING and data[0] < _CYCLE and data[:32] == _PATTERN[data[0] : data[0] + 32]:
-        guess = Mod251(len(data), data[0])
-        if guess.read(0, guess.size) == data:
-            return guess
+    if len(data) >= _WORTH_RECOGNISING and data[0] < _CYCLE and _follows_the_cycle(data):
+        return Mod251(len(data), data[0])
     return Raw(data)
+
+
+def _follows_the_cycle(data: bytes) -> bool:
+    """Compared where it lies: no copy is made of either side."""
+    view, start = memoryview(data), data[0]
+    return all(
+        _PATTERN.startswith(view[offset : offset + _STRETCH], (start + offset) % _CYCLE)
+        for offset in range(0, len(data), _STRETCH)
+    )
+
+
+def joined(pieces: list[Content]) -> Content:
+    """The pieces one after the other; a single cycle where each goes on where the one before it ended."""
+    first = pieces[0] if pieces else Raw(b"")
+    if not isinstance(first, Mod251):
+        return Joined(pieces)
+    size = 0
+    for piece in pieces:
+        if not isinstance(piece, Mod251) or piece.start != (first.start + size) % _CYCLE:
+            return Joined(pieces)
+        size += piece.size
+    return Mod251(size, first.start)
 
 
 def pieces(content: Content, offset: int, length: int) -> Iterator[bytes]:

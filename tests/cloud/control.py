@@ -26,29 +26,35 @@ class CloudError(AssertionError):
 
 
 class Cloud:
-    """A running cloud. `s3_url` and `azure_url` (with the account) are what the tool is pointed at."""
+    """A running cloud. `s3_url` and `azure_url` (with the account) are what the tool is pointed at; `ca_file`: the
+    authority behind its certificate, where it speaks TLS."""
 
-    def __init__(self, s3_port: int, azure_port: int, process: subprocess.Popen[str] | None = None) -> None:
+    def __init__(
+        self, s3_port: int, azure_port: int, process: subprocess.Popen[str] | None = None, *, ca_file: str | None = None
+    ) -> None:
         self.s3_port = s3_port
         self.azure_port = azure_port
-        self.s3_url = f"http://127.0.0.1:{s3_port}"
-        self.azure_url = f"http://127.0.0.1:{azure_port}/{ACCOUNT}"
+        self.ca_file = ca_file
+        scheme = "https" if ca_file else "http"
+        self.s3_url = f"{scheme}://127.0.0.1:{s3_port}"
+        self.azure_url = f"{scheme}://127.0.0.1:{azure_port}/{ACCOUNT}"
         self._process = process
         self._connection: http.client.HTTPConnection | None = None
 
     @classmethod
-    def start(cls, *, s3_port: int = 0, azure_port: int = 0) -> Cloud:
+    def start(cls, *, s3_port: int = 0, azure_port: int = 0, tls: bool = False) -> Cloud:
         """A new process on free ports; it ends with `stop`, or with this process."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.cloud.serve", "--s3-port", str(s3_port), "--azure-port", str(azure_port)],
+            [sys.executable, "-m", "tests.cloud.serve", "--s3-port", str(s3_port), "--azure-port", str(azure_port),
+             *(["--tls"] if tls else [])],
             cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise CloudError(f"the simulated cloud did not start (exit code {process.wait(5)})")
-        ports = json.loads(line)
-        return cls(ports["s3_port"], ports["azure_port"], process)
+        told = json.loads(line)
+        return cls(told["s3_port"], told["azure_port"], process, ca_file=told.get("ca_file"))
 
     @property
     def pid(self) -> int | None:
@@ -73,7 +79,8 @@ class Cloud:
 
     def environment(self) -> dict[str, str]:
         """The variables with which every command of the tool finds this cloud."""
-        return {
+        authority = {"AWS_CA_BUNDLE": self.ca_file, "SSL_CERT_FILE": self.ca_file} if self.ca_file else {}
+        return authority | {
             "AWS_ACCESS_KEY_ID": "AKIACLOUD",
             "AWS_SECRET_ACCESS_KEY": "cloud-secret",
             "AWS_REGION": "eu-central-1",
@@ -131,6 +138,14 @@ class Cloud:
     def objects(self, bucket: str, *, digests: bool = False) -> list[StoredObject]:
         """All versions, in key order, the oldest of a key first."""
         return [StoredObject(**one) for one in self._ask("objects", {"bucket": bucket, "digests": digests})]
+
+    def object_headers(self, bucket: str, key: str) -> dict[str, str]:
+        """The headers of an object's newest version."""
+        return dict(self._ask("object_headers", {"bucket": bucket, "key": key}))
+
+    def uploads(self, bucket: str) -> list[str]:
+        """The keys of multipart uploads under way."""
+        return list(self._ask("uploads", {"bucket": bucket}))
 
     def object_content(self, bucket: str, key: str, version_id: str | None = None) -> bytes:
         return self._raw({"bucket": bucket, "key": key, "version_id": version_id})
@@ -193,7 +208,8 @@ class Cloud:
 
     def counts(self) -> Counts:
         told = self._ask("counts")
-        return Counts(SideCounts(**told["s3"]), SideCounts(**told["azure"]), told["cpu_seconds"])
+        return Counts(SideCounts(**told["s3"]), SideCounts(**told["azure"]), told["cpu_seconds"],
+                      told["cpu_seconds_counted"])
 
     def reset_counts(self) -> None:
         self._ask("reset_counts")
@@ -214,11 +230,19 @@ class Cloud:
 
     def _send(self, command: str, told: Mapping[str, Any]) -> tuple[int, bytes]:
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self.azure_port, timeout=60)
+            self._connection = self._connect()
         body = json.dumps(told).encode()
         self._connection.request("POST", f"/_cloud/{command}", body)
         response = self._connection.getresponse()
         return response.status, response.read()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if self.ca_file is None:
+            return http.client.HTTPConnection("127.0.0.1", self.azure_port, timeout=60)
+        import ssl
+
+        context = ssl.create_default_context(cafile=self.ca_file)
+        return http.client.HTTPSConnection("127.0.0.1", self.azure_port, timeout=60, context=context)
 
 
 def _blob(told: Mapping[str, Any]) -> StoredBlob:

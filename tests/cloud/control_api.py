@@ -26,6 +26,7 @@ class ControlApi:
     def __init__(self) -> None:
         self.world = World(self.answer)
         self._rules = 0
+        self._cpu_before = 0.0
         self._commands: dict[str, Callable[[Told], Any]] = {
             name: getattr(self, name) for name in dir(type(self)) if not name.startswith("_") and name != "answer"
         }
@@ -97,6 +98,17 @@ class ControlApi:
             for key in bucket.keys
             for one in bucket.versions[key]
         ]
+
+    def object_headers(self, told: Told) -> Told:
+        """The headers that belong to the newest version of an object."""
+        version = self.world.bucket(told["bucket"]).find(told["key"])
+        if version is None:
+            raise KeyError(told["key"])
+        return dict(version.head)
+
+    def uploads(self, told: Told) -> list[str]:
+        """The keys of multipart uploads under way."""
+        return sorted(one.key for one in self.world.bucket(told["bucket"]).uploads.values())
 
     # Azure
 
@@ -170,13 +182,19 @@ class ControlApi:
         return [one.report() for one in sorted(live, key=lambda one: one.id)]
 
     def counts(self, told: Told) -> Told:
-        used = resource.getrusage(resource.RUSAGE_SELF)
+        used = _cpu_seconds()
         return {"s3": self.world.s3_side.report(), "azure": self.world.azure_side.report(),
-                "cpu_seconds": used.ru_utime + used.ru_stime}
+                "cpu_seconds": used, "cpu_seconds_counted": used - self._cpu_before}
 
     def reset_counts(self, told: Told) -> None:
+        self._cpu_before = _cpu_seconds()
         for side in (self.world.s3_side, self.world.azure_side):
             side.reset_counts()
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def _object_spec(told: Told) -> ObjectSpec:

@@ -79,11 +79,12 @@ class SideCounts:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Both sides, and the CPU seconds of the cloud's process since it started."""
+    """Both sides, and the CPU seconds of the cloud's process since it started; `_counted`: since `reset_counts`."""
 
     s3: SideCounts
     azure: SideCounts
     cpu_seconds: float
+    cpu_seconds_counted: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

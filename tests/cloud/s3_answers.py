@@ -32,6 +32,14 @@ _MESSAGES = {
     "NotImplemented": "A header you provided implies functionality that is not implemented",
     "NoSuchTagSet": "The TagSet does not exist",
     "InvalidRequest": "Invalid Request",
+    "BadDigest": "The Content-MD5 or checksum value that you specified did not match what the server received.",
+    "InvalidDigest": "The Content-MD5 or checksum value that you specified is not valid.",
+    "NoSuchUpload": "The specified multipart upload does not exist. The upload ID might be invalid, or the multipart "
+                    "upload might have been aborted or completed.",
+    "InvalidPart": "One or more of the specified parts could not be found.",
+    "InvalidPartOrder": "The list of parts was not in ascending order.",
+    "EntityTooSmall": "Your proposed upload is smaller than the minimum allowed object size.",
+    "MetadataTooLarge": "Your metadata headers exceed the maximum allowed metadata size.",
 }
 
 _BY_STATUS = {

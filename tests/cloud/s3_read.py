@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from tests.cloud.content import Raw
+from tests.cloud.content import Content, Mod251, Raw
 from tests.cloud.s3_answers import S3Error, common_headers
 from tests.cloud.s3_state import Bucket, Version
 from tests.cloud.wire import Reply, Request
@@ -150,10 +150,12 @@ class _Window:
         return self.version.content.read(self.start + offset, min(length, self.size - offset))
 
 
-def _stretch(version: Version, span: Span) -> bytes | _Window:
+def _stretch(version: Version, span: Span) -> bytes | Content:
     content = version.content
     if span.whole and isinstance(content, Raw):
         return content.data
     if span.length <= 64 * 1024:
         return content.read(span.offset, span.length)
+    if isinstance(content, Mod251):
+        return content.stretch(span.offset, span.length)
     return _Window(version, span.offset, span.length)

@@ -11,6 +11,7 @@ from tests.cloud.s3_auth import S3Auth
 from tests.cloud.s3_list import list_objects, list_versions
 from tests.cloud.s3_read import read_object, wanted_version
 from tests.cloud.s3_state import ARCHIVED_CLASSES, Bucket
+from tests.cloud.s3_write import WRITES, multipart_operation
 from tests.cloud.specs import Settings
 from tests.cloud.wire import Reply, Request, decode_path
 
@@ -19,7 +20,7 @@ _REGION: Final = re.compile(r"Credential=[^/]+/\d+/([^/]+)/s3/")
 
 
 class S3Service:
-    """All buckets (path style). Reads, listings, tags and restores; nothing is written but by the control API."""
+    """All buckets (path style). Reads, listings, tags, restores; writes of whole objects and in parts."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -32,6 +33,7 @@ class S3Service:
             "GetBucketLocation": _location,
             "GetObjectTagging": _tagging,
             "RestoreObject": _restore,
+            **WRITES,
         }
         self.clear()
 
@@ -84,6 +86,8 @@ def _object_operation(request: Request) -> str:
         return "HeadObject"
     if request.method == "POST" and "restore" in params:
         return "RestoreObject"
+    if "uploads" in params or "uploadId" in params:
+        return multipart_operation(request)
     return f"{request.method.title()}Object"
 
 

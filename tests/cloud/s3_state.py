@@ -68,6 +68,15 @@ class Version:
 
 
 @dataclass(slots=True, eq=False)
+class Upload:
+    """A multipart upload under way: what it began with, and its parts by number with their ETags."""
+
+    key: str
+    spec: ObjectSpec
+    parts: dict[int, tuple[Content, str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
 class Bucket:
     """`versions` by key, the newest last. `listable` False: a missing key answers 403, as without s3:ListBucket."""
 
@@ -78,10 +87,14 @@ class Bucket:
     versions: dict[str, list[Version]] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     issued: int = 0
+    uploads: dict[str, Upload] = field(default_factory=dict)
 
-    def put(self, spec: ObjectSpec, now: float) -> Version:
-        """Store one object as its newest version; without versioning it takes the place of the old one."""
-        made = _version(spec, self._next_id(spec), now)
+    def put(self, spec: ObjectSpec, now: float, content: Content | None = None) -> Version:
+        """Store one object as its newest version; without versioning it takes the place of the old one.
+
+        `content` is what was sent, where no recipe makes it.
+        """
+        made = _version(spec, self._next_id(spec), now, content)
         self._add(made)
         return made
 
@@ -133,8 +146,9 @@ class Bucket:
             self.keys.remove(key)
 
 
-def _version(spec: ObjectSpec, version_id: str, now: float) -> Version:
-    content = from_recipe(spec.recipe, spec.size if not spec.parts else sum(spec.parts))
+def _version(spec: ObjectSpec, version_id: str, now: float, content: Content | None) -> Version:
+    if content is None:
+        content = from_recipe(spec.recipe, spec.size if not spec.parts else sum(spec.parts))
     modified = spec.modified if spec.modified is not None else now
     made = Version(spec.key, version_id, float(int(modified)), spec, content, restore=spec.restore)
     made.etag = spec.etag if spec.etag is not None else _etag(content, spec)

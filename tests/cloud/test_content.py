@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cloud.content import Content, Joined, Mod251, Raw, Seeded, digest, from_recipe, recognised, same
+from tests.cloud.content import (
+    Content,
+    Joined,
+    Mod251,
+    Raw,
+    Seeded,
+    digest,
+    from_recipe,
+    joined,
+    recognised,
+    same,
+)
 from tests.cloud.faults import with_bit_flipped
 from tests.cloud.specs import in_base64
 
@@ -50,6 +61,31 @@ def test_what_follows_the_cycle_is_kept_as_a_recipe() -> None:
     assert recognised(data[:-1] + b"\xff") == Raw(data[:-1] + b"\xff")
     assert same(Raw(data), Mod251(100_000, 33))
     assert not same(Mod251(100_000, 34), Mod251(100_000, 33))
+
+
+@pytest.mark.parametrize("place", [0, 40, 1_003_999, 1_004_000, 2_499_999])
+def test_one_wrong_byte_anywhere_is_not_taken_for_the_cycle(place: int) -> None:
+    data = bytearray(Mod251(2_500_000, 9).read(0, 2_500_000))
+    assert recognised(bytes(data)) == Mod251(2_500_000, 9)
+
+    data[place] ^= 1
+
+    assert recognised(bytes(data)) == Raw(bytes(data))
+
+
+def test_blocks_that_go_on_with_the_cycle_become_one() -> None:
+    whole = Mod251(2_000, 33)
+
+    assert joined([whole.stretch(0, 700), whole.stretch(700, 1_300)]) == whole
+    assert isinstance(joined([whole.stretch(700, 1_300), whole.stretch(0, 700)]), Joined)
+    assert joined([]).size == 0
+
+
+@given(places=st.tuples(st.integers(0, 3_000_000), st.integers(0, 3_000_000)))
+def test_a_view_is_what_would_be_read(places: tuple[int, int]) -> None:
+    content, (first, last) = Mod251(3_000_000, 17), sorted(places)
+
+    assert bytes(content.view(first, last - first)) == content.read(first, last - first)
 
 
 def test_recipes_are_read_by_name() -> None:

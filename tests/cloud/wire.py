@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final, Protocol, cast
 from urllib.parse import unquote, unquote_plus
 
-from tests.cloud.content import Content
+from tests.cloud.content import Content, Mod251
 
 _MAX_HEAD: Final = 64 * 1024
 _STATUS_LINES: Final = {
@@ -248,11 +248,11 @@ class Connection(asyncio.Protocol):
         offset, body = 0, reply.body
         while offset < body_size(body):
             take = min(SMALL, body_size(body) - offset)
-            self.write(body[offset : offset + take] if isinstance(body, bytes) else body.read(offset, take))
+            self.write(_stretch(body, offset, take))
             offset += take
             await self.drain()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Raises ConnectionError when the client has gone."""
         if self._transport.is_closing():
             raise ConnectionResetError
@@ -276,6 +276,12 @@ class Connection(asyncio.Protocol):
         if plug is not None:
             plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
+
+
+def _stretch(body: bytes | Content, offset: int, length: int) -> bytes | memoryview:
+    if isinstance(body, bytes):
+        return body[offset : offset + length]
+    return body.view(offset, length) if isinstance(body, Mod251) else body.read(offset, length)
 
 
 def whole(reply: Reply, method: str) -> bytes:

@@ -91,7 +91,7 @@ class World:
     def _fetch(self, url: str, headers: dict[str, str]) -> Reply | None:
         scheme, _, rest = url.partition("://")
         netloc, _, target = rest.partition("/")
-        if scheme != "http" or netloc.rpartition(":")[2] != str(self.s3_port):
+        if scheme not in ("http", "https") or netloc.rpartition(":")[2] != str(self.s3_port):
             return None
         return self.s3_side.fetch(Request("GET", f"/{target}", {"host": netloc, **headers}))
 

@@ -1,0 +1,59 @@
+"""The conditions of a measurement: machine, versions, who ran on which CPU."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tests.bench.campaign import Cores
+from tests.bench.contestants import RCLONE
+
+
+def conditions(cores: Cores) -> dict[str, str]:
+    """Name to text, in the order of telling."""
+    return {
+        "when": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": f"{os.cpu_count()} CPUs ({_processor()}), {_memory()} GiB, {platform.system()} {platform.release()}",
+        "CPUs": _pinning(cores),
+        "load average at the end": "{:.1f}, {:.1f}, {:.1f} (1, 5, 15 minutes)".format(*os.getloadavg()),
+        "Python": platform.python_version(),
+        "pyreqwest": _version("pyreqwest"),
+        "rclone": _rclone(),
+    }
+
+
+def _pinning(cores: Cores) -> str:
+    if not cores.tools:
+        return "shared by the cloud and the tool measured"
+    return f"the cloud on {sorted(cores.cloud)}, the tool measured on {sorted(cores.tools)}"
+
+
+def _processor() -> str:
+    told = Path("/proc/cpuinfo")
+    if told.exists():
+        for line in told.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _rclone() -> str:
+    if not RCLONE.exists():
+        return "not installed"
+    told = subprocess.run([str(RCLONE), "version"], capture_output=True, text=True, check=False).stdout
+    return told.partition("\n")[0].removeprefix("rclone ")
