@@ -19,9 +19,9 @@ from zlib import crc32
 
 import pytest
 
-ROUNDS: Final = {"kill": 5, "term": 5, "outage": 5, "disk": 5, "database": 5}
-ROUNDS_IN_CI: Final = {"kill": 13, "term": 5, "outage": 3, "disk": 2, "database": 2}
-"""Rounds of each kind; 25 in all."""
+ROUNDS: Final = {"kill": 5, "term": 5, "outage": 5, "disk": 5, "database": 5, "flip": 4, "cluster": 2}
+ROUNDS_IN_CI: Final = {"kill": 13, "term": 5, "outage": 3, "disk": 2, "database": 2, "flip": 2, "cluster": 2}
+"""Rounds of each kind; 29 in all."""
 
 _BASE: Final = pytest.StashKey[int]()
 _TOLD: Final = "told at the end"
@@ -30,7 +30,7 @@ _TOLD: Final = "told at the end"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("campaigns")
     group.addoption("--count", type=int, default=None, metavar="N",
-                    help="rounds of each kind of crash test (default: 5; with CI=true 25 in all)")
+                    help="rounds of each kind of crash test (default: 5; with CI=true 29 in all)")
     group.addoption("--seed", type=int, default=None, metavar="S",
                     help="the first round's seed; each further round takes the next number (default: by chance)")
     group.addoption("--flips", type=int, default=300, metavar="N",

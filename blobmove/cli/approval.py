@@ -18,11 +18,11 @@ def can_ask(shared: Shared) -> bool:
     return not shared.no_input and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def approve_copy(question: str, shared: Shared, *, resume: bool) -> None:
+def approve_copy(question: str, shared: Shared, *, resume: bool, command: str = "blobmove copy") -> None:
     """Get a `yes` for a copy that has not begun.
 
     `--yes` is one. On a terminal the word must be typed. Elsewhere `--resume` is enough: it is always safe, and
-    must never wait. Raises RefusedError (exit 3).
+    must never wait. `command` is what the hints begin with. Raises RefusedError (exit 3).
     """
     if shared.yes:
         return
@@ -31,10 +31,10 @@ def approve_copy(question: str, shared: Shared, *, resume: bool) -> None:
             return
         raise RefusedError("E412-APPROVAL", "nobody has approved this copy, and there is nobody to ask",
                            cause="--no-input was given" if shared.no_input else "this is not a terminal",
-                           hint="blobmove copy --yes")
+                           hint=f"{command} --yes")
     click.echo(question, err=True)
     if _answer("Copy them? Only 'yes' will be accepted: ") != "yes":
-        raise RefusedError("E412-APPROVAL", "not approved: nothing has been copied", hint="blobmove copy --resume")
+        raise RefusedError("E412-APPROVAL", "not approved: nothing has been copied", hint=f"{command} --resume")
 
 
 def approve_flip(name: str, confirm: str | None, shared: Shared) -> None:

@@ -16,7 +16,7 @@ DEFAULT_FILE: Final = Path("blobmove.toml")
 META_FILE: Final = "blobmove.config_file"
 """Where the context remembers which file was read."""
 
-_ANSWERS: Final = frozenset({"yes", "confirm", "undo", "config"})
+_ANSWERS: Final = frozenset({"yes", "confirm", "undo", "config", "reverse"})
 _ENDS: Final[Mapping[str, Mapping[str, str]]] = {
     # The sections named after things instead of commands: their keys and the flag each stands for.
     "source": {"bucket": "", "prefix": "", "inventory": "inventory", "addressing": "s3_addressing"},

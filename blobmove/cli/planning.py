@@ -15,7 +15,7 @@ from typing import Any
 
 from blobmove.checkpoint.values import Setup, read_setup
 from blobmove.checkpoint.writer import CheckpointWriter
-from blobmove.cli.wiring import s3_settings
+from blobmove.cli.wiring import endpoint, s3_settings
 from blobmove.cli.words import parse_destination, parse_source
 from blobmove.core.errors import RefusedError, UsageError
 from blobmove.core.events import Listener, Note
@@ -68,7 +68,7 @@ async def _plan(settings: PlanSettings, listener: Listener, writer: CheckpointWr
             ask = Ask(
                 plan=secrets.token_hex(3), source=str(ends.source), destination=str(ends.destination),
                 planned_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                selection=selection, settings=_remember(settings, ends, selection, region),
+                selection=selection, settings=_remember(settings, ends, selection, region, await s3.base()),
                 services=frozenset(settings.service), prices=_prices(settings.prices),
             )
             writer.begin_run(ask.plan)
@@ -133,9 +133,10 @@ def _names_as_before(settings: PlanSettings, remembered: Mapping[str, Any]) -> M
 
 
 def _addressing(settings: PlanSettings, ends: Ends) -> dict[str, Any]:
+    remembered = {name: value for name, value in ends.remembered.items() if name != "base"}  # found anew
     if settings.s3_addressing is not Addressing.AUTO:
-        return {**ends.remembered, "addressing": settings.s3_addressing.value}
-    return ends.remembered
+        remembered["addressing"] = settings.s3_addressing.value
+    return remembered
 
 
 def _selection(settings: PlanSettings, ends: Ends) -> Selection:
@@ -150,12 +151,14 @@ def _selection(settings: PlanSettings, ends: Ends) -> Selection:
     )
 
 
-def _remember(settings: PlanSettings, ends: Ends, selection: Selection, region: str) -> dict[str, Any]:
+def _remember(
+    settings: PlanSettings, ends: Ends, selection: Selection, region: str, base: str
+) -> dict[str, Any]:
     """What later commands and the next plan need to know. No secrets: endpoints and names only."""
     keys = str(settings.keys) if settings.keys and str(settings.keys) != "-" else None  # nobody can read that again
     listing = {"inventory": settings.inventory, "list": settings.listing, "keys": keys}
     return {
-        **listing, "region": region, "addressing": _addressing(settings, ends).get("addressing", "auto"),
+        **listing, "region": region, "endpoint": endpoint(), "base": None if "@" in base else base, "addressing": _addressing(settings, ends).get("addressing", "auto"),
         "prefix": selection.prefix, "exclude": list(selection.excludes), "all_versions": selection.all_versions,
         "only_referenced": selection.only_referenced, "service": list(settings.service),
         "metadata_names": settings.metadata_names.value,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SCHEDULER: Final = re.compile(r"(?:tcp|tls)://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 
 
@@ -133,6 +134,22 @@ def parse_concurrency(text: str) -> int | None:
     return int(text)
 
 
+def parse_workers(text: str) -> int:
+    """`auto` (0: one a core) or 1 to 1024 processes. Raises Unfit."""
+    if text.lower() == "auto":
+        return 0
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1024:
+        raise Unfit(f"{text!r} is neither auto nor a number from 1 to 1024")
+    return int(text)
+
+
+def parse_scheduler(text: str) -> str:
+    """The address of a Dask scheduler. Raises Unfit."""
+    if _SCHEDULER.fullmatch(text) is None:
+        raise Unfit(f"{text!r} is no address of a Dask scheduler", "write it like --scheduler tls://scheduler:8786")
+    return text
+
+
 def parse_percent(text: str) -> float:
     """A share above 0 and up to 100, with or without `%`. Raises Unfit."""
     try:
@@ -149,4 +166,6 @@ DESTINATION: Final[Word[Destination]] = Word("address", parse_destination)
 DURATION: Final[Word[float]] = Word("duration", parse_duration)
 TIMETABLE: Final[Word[Timetable]] = Word("rate or timetable", parse_timetable)
 CONCURRENCY: Final[Word[int | None]] = Word("auto or number", parse_concurrency)
+WORKERS: Final[Word[int]] = Word("auto or number", parse_workers)
+SCHEDULER: Final[Word[str]] = Word("address", parse_scheduler)
 PERCENT: Final[Word[float]] = Word("percent", parse_percent)

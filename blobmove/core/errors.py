@@ -125,3 +125,18 @@ class StoreError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.written_etag: str | None = None
+
+
+class PullRefused(StoreError):
+    """Azure did not copy from a URL, for a cause that lies with the source or with copying from it at all.
+
+    `source_status` and `source_code` are what the source answered Azure; 0 and "" where that is not told. Always
+    REJECTED: what it means is decided where S3's own words are known.
+    """
+
+    def __init__(
+        self, code: str, detail: str = "", *, status: int = 0, source_status: int = 0, source_code: str = ""
+    ) -> None:
+        super().__init__(Side.DESTINATION, Kind.REJECTED, code, detail, status=status)
+        self.source_status = source_status
+        self.source_code = source_code

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from blobmove.core.crew import WorkerShown
     from blobmove.core.results import CopySummary, Totals
 
 
@@ -22,11 +23,15 @@ class Started:
     totals: Totals
     concurrency: int
     max_memory: int
+    direction: str = "forward"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Once a second: counters of this run, and what holds it back (`state` is never empty)."""
+    """Once a second: counters of this run, and what holds it back (`state` is never empty).
+
+    `workers` where there are several.
+    """
 
     elapsed: float
     totals: Totals
@@ -38,6 +43,7 @@ class Sample:
     retried: int
     memory_used: int
     state: str
+    workers: tuple[WorkerShown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,14 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Logged:
+    """What a library has logged; for the log file only."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class FlipProgress:
     """After each batch of a flip, and while it waits: rows in this run so far (`rows` is the total it began with).
 
@@ -96,7 +110,7 @@ class Finished:
     summary: CopySummary
 
 
-Event = Started | Sample | Problem | Throttled | Stopping | Note | FlipProgress | Finished
+Event = Started | Sample | Problem | Throttled | Stopping | Note | Logged | FlipProgress | Finished
 Listener = Callable[[Event], None]
 
 

@@ -114,6 +114,7 @@ class Proof(StrEnum):
     COMPOSITE = "composite"
     RAILS_MD5 = "rails-md5"
     READ_BACK = "read-back"
+    AZURE_MD5 = "azure-md5"  # on the way back only: the Content-MD5 stored with the blob
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.digests import from_base64
@@ -31,8 +31,10 @@ def rails_notes(
     return tuple(note for note, differs in found if differs)
 
 
-def metadata_notes(metadata: Iterable[tuple[str, str]], md5: bytes | None) -> tuple[str, ...]:
+def metadata_notes(metadata: Sequence[tuple[str, str]], md5: bytes | None) -> tuple[str, ...]:
     """`metadata-md5-differs` where the metadata claim another MD5 than that of the bytes (case M13)."""
+    if not metadata:
+        return ()
     claimed = from_base64(dict(metadata).get(_CLAIM))
     is_md5 = claimed is not None and len(claimed) == 16
     return ("metadata-md5-differs",) if is_md5 and _differ(claimed, md5) else ()

@@ -1,8 +1,7 @@
-"""When the next request may start: the back-off schedule, and a concurrency limit that finds its own level."""
+"""Which failed request is tried again, how often, and after what pause."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from blobmove.core.errors import Kind
@@ -41,33 +40,3 @@ def pause(kind: Kind, attempt: int, jitter: float, retry_after: float | None = N
     window = min(_CAP_SECONDS, _FIRST_SECONDS * 2.0 ** (attempt - 1))
     wait = window * (0.25 + 0.75 * jitter)
     return max(wait, retry_after) if retry_after is not None else wait
-
-
-@dataclass(slots=True)
-class Aimd:
-    """A limit on requests in flight: one more for every `limit` good answers, halved when the service is busy.
-
-    After a halving further refusals are ignored for `hold_seconds`: they belong to requests sent before it.
-    """
-
-    limit: float
-    least: int = 4
-    most: int = 512
-    hold_seconds: float = 1.0
-    held_until: float = 0.0
-
-    def good(self) -> None:
-        """One request was answered without complaint."""
-        self.limit = min(float(self.most), self.limit + 1.0 / self.limit)
-
-    def busy(self, now: float) -> bool:
-        """One request was refused as too many; whether the limit was lowered for it. `now` in seconds."""
-        if now < self.held_until:
-            return False
-        self.limit = max(float(self.least), self.limit / 2)
-        self.held_until = now + self.hold_seconds
-        return True
-
-    @property
-    def slots(self) -> int:
-        return int(self.limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.digests import ALGORITHMS, StoredChecksum, md5_of_etag, parts_of_etag
@@ -30,6 +31,7 @@ class Evidence:
     boundaries: bool = True
 
 
+@cache
 def etag_is_opaque(encryption: str | None) -> bool:
     """Whether the ETag says nothing about the content: SSE-KMS, DSSE-KMS and SSE-C (s3.md section 2)."""
     text = (encryption or "").lower()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from blobmove.core.crew import WorkerShown
+    from blobmove.core.flipping import Outlook
     from blobmove.core.model import State
 
 
@@ -110,11 +112,25 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Travelled:
+    """How the objects copied in one run got to Azure: `server` pulled by itself, `stream` through this machine.
+
+    `bytes_pulled` are those of `server`. `given_up` is the code after which Azure was asked to pull no more.
+    """
+
+    server: int = 0
+    stream: int = 0
+    bytes_pulled: int = 0
+    given_up: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CopySummary:
     """The end of a `copy`: the whole plan's outcomes, and this run's bytes, requests and seconds.
 
     `reasons` counts the codes behind skipped, refused, changed, conflict and failed; `proofs` the proofs of all
     copied objects; `stopped` says why a run ended before its work was done ("" if it did not).
+    `direction` is "forward" or "reverse": then `source` is Azure, and all counts are those of the list of this run.
     """
 
     plan: str
@@ -132,6 +148,16 @@ class CopySummary:
     seconds: float
     next: str
     stopped: str = ""
+    travelled: Travelled = Travelled()
+    direction: str = "forward"
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseResult:
+    """The end of a `copy --reverse`: its summary, and the first blobs that did not end well."""
+
+    summary: CopySummary
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +178,9 @@ class VerifyResult:
 
 @dataclass(frozen=True, slots=True)
 class StatusResult:
-    """Where things stand, from the checkpoint alone. `rate` in bytes a second over the last two minutes."""
+    """Where things stand, from the checkpoint alone. `rate` in bytes a second over the last two minutes.
+
+    `workers` are those of a copy that is running on several."""
 
     summary: CopySummary
     running: str | None
@@ -162,6 +190,7 @@ class StatusResult:
     planned_at: str
     last_verify: str | None
     failures: tuple[Failure, ...]
+    workers: tuple[WorkerShown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +210,8 @@ class FlipResult:
 
     `rows` counts the rows that name one of `from_services`; `remaining` those a limit left for the next run.
     `stopped` says why a run ended before its work was done ("" if it did not).
+    Of a dry run only: `estimate_seconds` at least and at most, `log_bytes` that replicas will have to read, what the
+    server says (`outlook`), and the rows that were `born` on the new service: they name it and no flip has let them.
     """
 
     from_services: tuple[str, ...]
@@ -203,3 +234,24 @@ class FlipResult:
     seconds: float = 0.0
     next: str = ""
     stopped: str = ""
+    first_id: str | None = None
+    last_id: str | None = None
+    sample_key: str = ""
+    estimate_seconds: tuple[float, float] = (0.0, 0.0)
+    log_bytes: int = 0
+    outlook: Outlook | None = None
+    born: int = 0
+    born_examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BornResult:
+    """`flip-service --born`: rows that name `to_service` and that no flip of the journal has let.
+
+    `file` has their keys; `bytes` is the sum of their sizes.
+    """
+
+    to_service: str
+    rows: int
+    bytes: int
+    file: str

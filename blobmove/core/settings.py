@@ -13,7 +13,7 @@ from pathlib import Path
 from blobmove.core.headers import MetadataNames
 from blobmove.core.model import Destination, Source
 from blobmove.core.timetable import Timetable
-from blobmove.core.units import GIB, MIB
+from blobmove.core.units import MIB
 
 DEFAULT_CHECKPOINT = Path("blobmove.db")
 
@@ -41,6 +41,28 @@ class AccessTier(StrEnum):
     COOL = "Cool"
     COLD = "Cold"
     ARCHIVE = "Archive"
+
+
+class Route(StrEnum):
+    """How bytes get to Azure (`--transfer`): through this machine, pulled by Azure itself, or whichever fits."""
+
+    STREAM = "stream"
+    SERVER = "server"
+    AUTO = "auto"
+
+
+class ContentFrom(StrEnum):
+    """Who says what a pulled object's content headers are (`--content-from`): S3, asked by HEAD, or the Rails row."""
+
+    HEAD = "head"
+    RAILS = "rails"
+
+
+class DatabaseAuth(StrEnum):
+    """How to log in to the application's database (`--database-auth`)."""
+
+    PASSWORD = "password"  # noqa: S105 - a word of a flag
+    ENTRA = "entra"
 
 
 class How(StrEnum):
@@ -90,26 +112,42 @@ class CopySettings:
     """`copy`.
 
     Which objects: `resume` goes on with a started plan; `retry_failed` takes up failed and archived ones again.
-    How much at once: `concurrency` objects in flight (None: found by itself), `max_memory` bytes for bodies,
+    How much at once: `concurrency` objects in flight (None: found by itself), `max_memory` bytes (half of it for bodies),
     `bandwidth` in bytes a second by time of day (None: no limit), `block_size` and `whole_object_limit` in bytes.
+    How bytes travel: `transfer`; for objects that Azure pulls `content_from` says where their headers come from.
     What is written: `if_exists`, `access_tier` (None: the account's default).
     When to stop: `max_duration` in seconds, `max_errors` failed objects (None: never);
     while the file `throttle_file` exists no new object starts.
+    Who works: `workers` processes of this machine (0: one a core), or those of the Dask cluster at `scheduler`; with
+    neither, this process alone.
+    The way back: `reverse` copies from Azure to S3 what the file `keys` names, or (`from_rails`) the rows that name
+    the service `to_service` ("": the one of the journal's flips) and that no flip has let name it; `database_url_file`
+    holds the URL, else DATABASE_URL does; `database_auth` is how to log in.
     """
 
     checkpoint: Path = DEFAULT_CHECKPOINT
     resume: bool = False
     retry_failed: bool = False
     concurrency: int | None = None
-    max_memory: int = GIB
+    max_memory: int = 384 * MIB
     bandwidth: Timetable | None = None
     block_size: int = 32 * MIB
     whole_object_limit: int = 32 * MIB
+    transfer: Route = Route.STREAM
+    content_from: ContentFrom = ContentFrom.HEAD
     if_exists: IfExists = IfExists.COMPARE
     access_tier: AccessTier | None = None
     max_duration: float | None = None
     max_errors: int | None = 1000
     throttle_file: Path | None = None
+    workers: int | None = None
+    scheduler: str | None = None
+    reverse: bool = False
+    keys: Path | None = None
+    from_rails: bool = False
+    to_service: str = ""
+    database_url_file: Path | None = None
+    database_auth: DatabaseAuth = DatabaseAuth.PASSWORD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +183,15 @@ class FlipSettings:
     the file `ids` if given, at most `limit` of them. `to_service` is the new name ("" only for an undo).
     What: `dry_run` changes nothing; `undo` is "" for no undo, "last" or the number of the run to take back;
     `sql` is a file to write the statements to instead of running them.
-    How: `batch_size` rows a transaction; after each a pause of `sleep_ratio` times its duration; while
+    How: at most `batch_size` rows a transaction; after each a pause of `sleep_ratio` times its duration; while
     `pause_file` exists the flip waits, once `stop_file` exists it ends; `skip_verify` waives a finished `verify`.
-    Where: `database_url_file` holds the URL, else DATABASE_URL does.
-    Approval: `confirmed` once the operator has named the service that rows will leave or enter.
+    Throttle: it waits while a replica is more than `max_lag` seconds behind, as the replicas of `replica_url_file`
+    or the number of `lag_query` tell, or more than `max_threads_running` statements run; above
+    `critical_threads_running` it ends.
+    Where: `database_url_file` holds the URL, else DATABASE_URL does; `database_auth` is how to log in.
+    Approval: `confirmed` once the operator has named the service that rows will leave or enter; `any_server` and
+    `allow_replica` as in operations.flip_doors.Approval.
+    `born` is a file to write the keys to that were born on the new service, instead of flipping.
     """
 
     checkpoint: Path = DEFAULT_CHECKPOINT
@@ -156,7 +199,7 @@ class FlipSettings:
     to_service: str = ""
     dry_run: bool = False
     undo: str = ""
-    batch_size: int = 1000
+    batch_size: int = 5000
     ids: Path | None = None
     limit: int | None = None
     sleep_ratio: float = 1.0
@@ -164,5 +207,14 @@ class FlipSettings:
     stop_file: Path | None = None
     skip_verify: bool = False
     sql: Path | None = None
+    max_lag: float | None = None
+    replica_url_file: tuple[Path, ...] = ()
+    lag_query: str | None = None
+    max_threads_running: int | None = None
+    critical_threads_running: int | None = None
+    any_server: bool = False
+    allow_replica: bool = False
+    born: Path | None = None
     database_url_file: Path | None = None
+    database_auth: DatabaseAuth = DatabaseAuth.PASSWORD
     confirmed: bool = False

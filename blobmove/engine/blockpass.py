@@ -10,6 +10,7 @@ import anyio
 
 from blobmove.core.blocks import ID_CHARACTERS, Block, block_id
 from blobmove.core.errors import StoreError
+from blobmove.core.model import Transfer
 from blobmove.engine.bench import Bench
 from blobmove.engine.hashing import OrderedHash, crc64, crc_of, join_crcs
 from blobmove.engine.requests import Attempts
@@ -17,6 +18,31 @@ from blobmove.stores.http import Body
 
 WINDOW: Final = 12
 """Blocks of one object in flight. The memory budget may allow fewer."""
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Blocks of one object that are to be read, staged and summed up, by this process or by others. Picklable.
+
+    `crc`: the CRC wanted of the whole, None for none but Azure's CRC-64. `held`: those that Azure has already.
+    """
+
+    transfer: Transfer
+    etag: str
+    blocks: tuple[Block, ...]
+    crc: str | None
+    fingerprint: str
+    held: Mapping[int, int]
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The CRCs of blocks by their index, and how many of them were staged."""
+
+    crc64: Mapping[int, int]
+    crc: Mapping[int, int]
+    staged: int
+
 
 ReadBlock = Callable[[Block], Awaitable[Body]]
 
@@ -80,7 +106,14 @@ class BlockPass:
         self._hash = OrderedHash(self.wanted.wholes, self.wanted.per_part)
 
     async def run(self) -> Found:
-        """Do the pass. Raises the first StoreError of any block."""
+        """Do the pass over all blocks of an object. Raises the first StoreError of any block."""
+        sums = await self.sums()
+        wholes, parts = self._hash.result()
+        return replace(joined(self.blocks, self.wanted.crc, sums, self.fingerprint or "0" * 8, self.width),
+                       wholes=wholes, parts=parts)
+
+    async def sums(self) -> Sums:
+        """Do the pass over some blocks of an object. Raises the first StoreError of any block."""
         window = anyio.Semaphore(WINDOW)
         async with anyio.create_task_group() as tasks:
             for block in self.blocks:
@@ -97,7 +130,7 @@ class BlockPass:
         if self._error is not None:
             self._drop_ready()
             raise self._error
-        return self._result()
+        return Sums(self._crc64, self._crc, self._staged)
 
     def _known(self, block: Block) -> bool:
         """A block that Azure holds need not be read again where its CRC-64 is all that is asked for."""
@@ -132,7 +165,8 @@ class BlockPass:
             return
         name = block_id(self.fingerprint, block.index, value, self.width)
         await self.bench.azure.run(
-            lambda: self.bench.destination.put_block(self.name, name, body, crc64=value), self.attempts, corrupt=True
+            lambda: self.bench.destination.put_block(self.name, name, body, crc64=value), self.attempts,
+            corrupt=True, bulk=True,
         )
         self._staged += 1
         self.bench.counters.bytes_written += block.length
@@ -153,17 +187,15 @@ class BlockPass:
             self._ready.pop(index)
             self.bench.memory.give_back(self.blocks[index].length)
 
-    def _result(self) -> Found:
-        wholes, parts = self._hash.result()
-        lengths = [block.length for block in self.blocks]
-        return Found(
-            wholes, parts,
-            self._joined(self.wanted.crc, self._crc, lengths) if self.wanted.crc else None,
-            self._joined("crc64nvme", self._crc64, lengths),
-            tuple(block_id(self.fingerprint or "0" * 8, i, self._crc64[i], self.width) for i in range(len(lengths))),
-            self._staged,
-        )
 
-    @staticmethod
-    def _joined(algorithm: str, crcs: Mapping[int, int], lengths: Sequence[int]) -> bytes:
+def joined(blocks: Sequence[Block], crc: str | None, sums: Sums, fingerprint: str, width: int) -> Found:
+    """What the sums of all blocks say of the whole object; `crc` is the CRC wanted beside the CRC-64."""
+    lengths = [block.length for block in blocks]
+
+    def join(algorithm: str, crcs: Mapping[int, int]) -> bytes:
         return join_crcs(algorithm, [(crcs[index], length) for index, length in enumerate(lengths)])
+
+    return Found(
+        {}, (), join(crc, sums.crc) if crc else None, join("crc64nvme", sums.crc64),
+        tuple(block_id(fingerprint, i, sums.crc64[i], width) for i in range(len(lengths))), sums.staged,
+    )

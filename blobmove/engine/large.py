@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from blobmove.core.blocks import Block, ObjectTooLarge, block_size_for, cut, fingerprint, read_block_id
-from blobmove.core.digests import bare, stored_checksums
+from blobmove.core.digests import stored_checksums
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import blob_properties
 from blobmove.core.model import Outcome, Proof, State, Transfer
 from blobmove.core.notes import metadata_notes, rails_notes
 from blobmove.core.pacing import MAX_CORRUPT
 from blobmove.core.proof import Evidence, choose, etag_md5
-from blobmove.engine.bench import Bench, encryption_of
-from blobmove.engine.blockpass import BlockPass, Found
+from blobmove.engine.bench import Bench, OneMachine, encryption_of
+from blobmove.engine.blockpass import BlockPass, Found, Staging, Wanted, joined
 from blobmove.engine.existing import Verdict, judge
 from blobmove.engine.large_proof import Job, PartsDiffer, Shown, choose_digests, show
 from blobmove.engine.leftovers import Staged, make_room, staged_under
@@ -50,8 +50,8 @@ async def _describe(bench: Bench, transfer: Transfer, attempts: Attempts, *, exa
     answer = await bench.s3.run(
         lambda: bench.source.head(transfer.key, etag=transfer.etag, version_id=transfer.version_id), attempts
     )
-    check_version(transfer, answer.headers)
-    etag = bare(answer.headers.get("etag", "")) or transfer.etag or ""
+    check_version(transfer, answer)
+    etag = answer.etag or transfer.etag or ""
     size = int(answer.headers["content-length"])
     evidence = Evidence(
         etag, encryption_of(answer.headers, transfer.encryption), stored_checksums(answer.headers), transfer.rails
@@ -87,10 +87,10 @@ async def _move(bench: Bench, job: Job, attempts: Attempts, *, trusting: bool, l
     mark = fingerprint(job.etag, job.size, job.blocks)
     staged = await staged_under(bench, name, attempts)
     room = await make_room(bench, name, staged, condition, attempts)
-    found = await BlockPass(
-        bench, job.blocks, job.wanted, lambda block: _read_source(bench, job, block, attempts), attempts,
-        name=name, fingerprint=mark, held=_held(staged, mark, job.blocks) if trusting else {}, width=room.width,
-    ).run()
+    found = await _stage(bench, job, Staging(
+        job.transfer, job.etag, job.blocks, job.wanted.crc, mark,
+        _held(staged, mark, job.blocks) if trusting else {}, room.width,
+    ), attempts)
     shown = show(job, found, last=last)
     if shown.proof is Proof.READ_BACK and found.staged:
         await _require_same_again(bench, job, found, attempts)
@@ -111,6 +111,25 @@ async def _move(bench: Bench, job: Job, attempts: Attempts, *, trusting: bool, l
     return _outcome(job, State.COPIED, shown, blob_etag, attempts)
 
 
+async def _stage(bench: Bench, job: Job, staging: Staging, attempts: Attempts) -> Found:
+    """Bring all blocks to Azure: by this process, or spread over others. Raises OneMachine where that cannot be."""
+    if bench.spread is None:
+        return await staging_pass(bench, staging, job.wanted, attempts).run()
+    if job.wanted.in_order:
+        raise OneMachine
+    sums = await bench.spread(staging, attempts)
+    return joined(job.blocks, job.wanted.crc, sums, staging.fingerprint, staging.width)
+
+
+def staging_pass(bench: Bench, staging: Staging, wanted: Wanted, attempts: Attempts) -> BlockPass:
+    """The pass that reads these blocks from S3 and stages those that Azure lacks."""
+    return BlockPass(
+        bench, staging.blocks, wanted,
+        lambda block: _read_source(bench, staging.transfer, staging.etag, block, attempts), attempts,
+        name=staging.transfer.blob_name, fingerprint=staging.fingerprint, held=staging.held, width=staging.width,
+    )
+
+
 async def _require_same_again(bench: Bench, job: Job, found: Found, attempts: Attempts) -> None:
     """Nobody has a checksum of these bytes: a second reading shows that the first came through unharmed.
 
@@ -123,7 +142,8 @@ async def _require_same_again(bench: Bench, job: Job, found: Found, attempts: At
 async def _read_again(bench: Bench, job: Job, attempts: Attempts) -> Found:
     """One more pass over S3's bytes that stages nothing."""
     return await BlockPass(
-        bench, job.blocks, job.wanted, lambda block: _read_source(bench, job, block, attempts), attempts
+        bench, job.blocks, job.wanted,
+        lambda block: _read_source(bench, job.transfer, job.etag, block, attempts), attempts,
     ).run()
 
 
@@ -139,13 +159,13 @@ def _held(staged: Staged, mark: str, blocks: tuple[Block, ...]) -> dict[int, int
     return {index: crc for index, crc in held.items() if index not in twice}
 
 
-async def _read_source(bench: Bench, job: Job, block: Block, attempts: Attempts) -> Body:
+async def _read_source(bench: Bench, transfer: Transfer, etag: str, block: Block, attempts: Attempts) -> Body:
     answer = await bench.s3.run(
         lambda: bench.source.get(
-            job.transfer.key, etag=job.etag, version_id=job.transfer.version_id,
+            transfer.key, etag=etag, version_id=transfer.version_id,
             byte_range=(block.offset, block.length),
         ),
-        attempts, corrupt=True,
+        attempts, corrupt=True, bulk=True,
     )
     bench.counters.bytes_read += block.length
     await bench.bandwidth.pay(block.length)
@@ -199,7 +219,7 @@ async def _read_destination(bench: Bench, job: Job, blob_etag: str, attempts: At
     async def read(block: Block) -> Body:
         body = await bench.azure.run(
             lambda: bench.destination.read(job.transfer.blob_name, block.offset, block.length, etag=blob_etag),
-            attempts, corrupt=True,
+            attempts, corrupt=True, bulk=True,
         )
         bench.counters.bytes_read += block.length
         return body

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Final
 
 import anyio
@@ -22,18 +25,26 @@ class Budget:
 
     def __init__(self, limit: Callable[[], int]) -> None:
         self._limit = limit
-        self._waiting: deque[tuple[anyio.Event, int]] = deque()
+        self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()
         self.used = 0
+
+    def take_now(self, units: int = 1) -> bool:
+        """Take the units if they are free and nobody waits for any; whether they were taken."""
+        used = self.used
+        if self._waiting or (used and used + units > self._limit()):
+            return False
+        self.used = used + units
+        return True
 
     async def take(self, units: int = 1) -> None:
         """Wait until the units are free, and take them."""
-        if not self._waiting and self._fits(units):
-            self.used += units
+        if self.take_now(units):
             return
-        turn = (anyio.Event(), units)
+        # A future of the loop, since every small object waits here about once: an anyio.Event costs five times that.
+        turn = (asyncio.get_running_loop().create_future(), units)
         self._waiting.append(turn)
         try:
-            await turn[0].wait()
+            await turn[0]
         except BaseException:
             if turn in self._waiting:
                 self._waiting.remove(turn)
@@ -45,13 +56,15 @@ class Budget:
     def give_back(self, units: int = 1) -> None:
         """Free the units and let the next ones in."""
         self.used -= units
-        self._let_in()
+        if self._waiting:
+            self._let_in()
 
     def _let_in(self) -> None:
         while self._waiting and self._fits(self._waiting[0][1]):
-            event, wanted = self._waiting.popleft()
+            turn, wanted = self._waiting.popleft()
             self.used += wanted
-            event.set()
+            if not turn.done():
+                turn.set_result(None)
 
     def _fits(self, units: int) -> bool:
         return self.used + units <= self._limit() or self.used == 0
@@ -61,13 +74,138 @@ class Budget:
         """How many wait for units now."""
         return len(self._waiting)
 
-    @asynccontextmanager
-    async def hold(self, units: int = 1) -> AsyncIterator[None]:
-        await self.take(units)
+    def hold(self, units: int = 1) -> Hold:
+        """`async with budget.hold(n):` takes the units for the body."""
+        return Hold(self, units)
+
+
+class Hold:
+    """Units taken at the beginning of a block and given back at its end (a fifth of an `asynccontextmanager`)."""
+
+    __slots__ = ("_budget", "_units")
+
+    def __init__(self, budget: Budget | Ranked, units: int) -> None:
+        self._budget = budget
+        self._units = units
+
+    async def __aenter__(self) -> None:
+        if not self._budget.take_now(self._units):
+            await self._budget.take(self._units)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._budget.give_back(self._units)
+
+
+class Part:
+    """A part of a budget, with a limit of its own: what is taken from the part is taken from the whole as well.
+
+    Who waits for the part does not stand in the row of the whole, so that others get by. Among those who wait for the
+    part a lower rank comes first.
+    """
+
+    def __init__(self, whole: Budget, limit: Callable[[], int]) -> None:
+        self._whole = whole
+        self._limit = limit
+        self._waiting: list[tuple[int, int, anyio.Event, int]] = []
+        self._number = count()
+        self.used = 0
+
+    def ranked(self) -> Ranked:
+        """The part as one object sees it: before all objects that ask later."""
+        return Ranked(self, next(self._number))
+
+    def take_now(self, units: int) -> bool:
+        """Take the units if they are free in both and nobody waits for any; whether they were taken."""
+        if self._waiting or not self._fits(units) or not self._whole.take_now(units):
+            return False
+        self.used += units
+        return True
+
+    async def take(self, units: int, rank: int) -> None:
+        """Wait until the units are free in both, and take them."""
+        if self._waiting or not self._fits(units):
+            await self._wait(units, rank)
+        else:
+            self.used += units
         try:
-            yield
-        finally:
-            self.give_back(units)
+            await self._whole.take(units)
+        except BaseException:
+            self._return(units)
+            raise
+
+    async def _wait(self, units: int, rank: int) -> None:
+        turn = (rank, next(self._number), anyio.Event(), units)
+        heappush(self._waiting, turn)
+        try:
+            await turn[2].wait()
+        except BaseException:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                heapify(self._waiting)
+            else:
+                self.used -= units  # granted in the same moment as the cancellation
+            self._let_in()
+            raise
+
+    def give_back(self, units: int) -> None:
+        """Free the units and let the next ones in."""
+        self._whole.give_back(units)
+        self._return(units)
+
+    def _return(self, units: int) -> None:
+        self.used -= units
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and self._fits(self._waiting[0][3]):
+            _, _, event, units = heappop(self._waiting)
+            self.used += units
+            event.set()
+
+    def _fits(self, units: int) -> bool:
+        return self.used + units <= self._limit() or self.used == 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for units of the part now."""
+        return len(self._waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A part of a budget under one rank; used like a budget."""
+
+    part: Part
+    rank: int
+
+    def take_now(self, units: int = 1) -> bool:
+        """Take the units if they are free and nobody waits for any; whether they were taken."""
+        return self.part.take_now(units)
+
+    async def take(self, units: int = 1) -> None:
+        """Wait until the units are free, and take them."""
+        await self.part.take(units, self.rank)
+
+    def give_back(self, units: int = 1) -> None:
+        """Free the units and let the next ones in."""
+        self.part.give_back(units)
+
+    def hold(self, units: int = 1) -> Hold:
+        """`async with ranked.hold(n):` takes the units for the body."""
+        return Hold(self, units)
+
+    @property
+    def used(self) -> int:
+        return self.part.used
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for units of the part now."""
+        return self.part.waiting
+
+
+def _no_rate() -> None:
+    return None
 
 
 class Bandwidth:
@@ -78,15 +216,16 @@ class Bandwidth:
     the rate changes, it is paid at the new one.
     """
 
-    def __init__(self, rate_now: Callable[[], int | None]) -> None:
-        self._rate_now = rate_now
+    def __init__(self, rate_now: Callable[[], int | None] | None = None) -> None:
+        self.limited = rate_now is not None
+        self._rate_now = rate_now or _no_rate
         self._owed = 0.0
         self._paid = 0.0
         self._seen_at = time.monotonic()
         self.waiting = 0
 
     async def pay(self, size: int) -> None:
-        """Account for `size` bytes; returns when the rate allows more."""
+        """Account for `size` bytes; returns when the rate allows more. Without need where it is not `limited`."""
         self._elapse()
         turn = self._owed
         self._owed += size

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Final
 
 from blobmove.core.circuit import DOUBTFUL, Doubt
 from blobmove.core.digests import bare
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.events import Note
 from blobmove.core.headers import MetadataRefused
-from blobmove.core.model import Outcome, State, Transfer
+from blobmove.core.lanes import LARGE_BYTES
+from blobmove.core.model import PROVEN_STATES, Outcome, State, Transfer
 from blobmove.core.selection import ARCHIVED
+from blobmove.core.settings import Route
+from blobmove.core.transfer import CANNOT_PULL
 from blobmove.engine.bench import Bench, GeneralFailure
 from blobmove.engine.large import move_large
+from blobmove.engine.pulls import Left
 from blobmove.engine.requests import Attempts
+from blobmove.engine.server import pull
 from blobmove.engine.small import move_small
 
 _GENERAL: Final = (Kind.STOP_ACCESS, Kind.STOP_CONFIG, Kind.EXPIRED)
@@ -22,30 +27,65 @@ _GENERAL: Final = (Kind.STOP_ACCESS, Kind.STOP_CONFIG, Kind.EXPIRED)
 
 async def move(bench: Bench, transfer: Transfer) -> Outcome | Doubt:
     """Move one object to the end. Never raises StoreError; raises GeneralFailure when the run must stop."""
-    started = time.monotonic()
     attempts = Attempts()
     bench.counters.in_flight += 1
+    result: Outcome | Doubt
     try:
-        result = await _move(bench, transfer, attempts)
+        if bench.options.transfer is not Route.STREAM and not bench.pulling.given_up:
+            result = await _pull_or_stream(bench, transfer, attempts)
+        else:
+            result = await _stream(bench, transfer, attempts)
+    except MetadataRefused as refused:
+        result = Outcome(transfer.id, State.REFUSED, str(refused), attempts=attempts.count)
+    except StoreError as error:
+        result = _ended(transfer, error, attempts)
     finally:
         bench.counters.in_flight -= 1
-    seconds = time.monotonic() - started
     if isinstance(result, Doubt):
-        return replace(result, outcome=replace(result.outcome, seconds=seconds))
-    return replace(result, seconds=seconds)
+        return replace(result, outcome=replace(result.outcome, seconds=attempts.seconds))
+    return result if result.seconds else replace(result, seconds=attempts.seconds)
 
 
-async def _move(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome | Doubt:
+async def _stream(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome:
+    """Through this machine: small in one piece, large in blocks."""
+    if transfer.size is None or transfer.etag is None:
+        transfer = await _sized(bench, transfer, attempts)
+    size = transfer.size or 0
+    if size >= LARGE_BYTES:
+        bench = bench.for_large()
+    move_it = move_small if size <= bench.options.whole_object_limit else move_large
+    outcome = await move_it(bench, transfer, attempts)
+    if outcome.state is State.COPIED:
+        bench.counters.streamed += 1
+    return outcome
+
+
+async def _pull_or_stream(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome:
+    """By Azure itself, or, where that is not possible, through here."""
+    result = await pull(bench, transfer, attempts)
+    if isinstance(result, Left):
+        return await _stream_left(bench, transfer, result, attempts)
+    if result.state is State.COPIED:
+        bench.counters.pulled += 1
+        bench.counters.bytes_pulled += result.size or 0
+        bench.pulling.worked()
+    return result
+
+
+async def _stream_left(bench: Bench, transfer: Transfer, left: Left, attempts: Attempts) -> Outcome:
+    """An object that Azure did not pull. Only if it can be streamed its refusal says something about pulling."""
+    attempts.count += bool(left.code)
+    if left.blob_etag:
+        transfer = replace(transfer, own_blob_etag=left.blob_etag)
     try:
-        if transfer.size is None or transfer.etag is None:
-            transfer = await _sized(bench, transfer, attempts)
-        if (transfer.size or 0) <= bench.options.whole_object_limit:
-            return await move_small(bench, transfer, attempts)
-        return await move_large(bench, transfer, attempts)
-    except MetadataRefused as refused:
-        return Outcome(transfer.id, State.REFUSED, str(refused), attempts=attempts.count)
+        outcome = await _stream(bench, transfer, attempts)
     except StoreError as error:
-        return _ended(transfer, error, attempts)
+        error.written_etag = error.written_etag or left.blob_etag
+        raise
+    proven = left.code and outcome.state in PROVEN_STATES and bench.options.transfer is Route.AUTO
+    if proven and bench.pulling.refused(left.code):
+        bench.listener(Note(f"Azure does not pull from S3 here ({left.code}): from now on everything is streamed"))
+    return outcome
 
 
 async def _sized(bench: Bench, transfer: Transfer, attempts: Attempts) -> Transfer:
@@ -79,6 +119,8 @@ def _state_of(error: StoreError) -> tuple[State, str]:
             return State.GONE, "deleted-at-source"
         if error.kind is Kind.ARCHIVED:
             return State.SKIPPED, ARCHIVED
+    if error.code == CANNOT_PULL:
+        return State.FAILED, "E403-PULL"
     if error.kind is Kind.CORRUPT:
         return State.FAILED, f"E422-{error.side.upper()}"
     if error.kind in (Kind.UNREACHABLE, Kind.TRANSIENT) and not error.status:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from blobmove.core.digests import bare, multipart_etag, stored_checksums
+from blobmove.core.digests import multipart_etag, stored_checksums
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import BlobProperties, blob_properties
+from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import Outcome, Proof, State, Transfer
 from blobmove.core.notes import metadata_notes, rails_notes
 from blobmove.core.pacing import MAX_CORRUPT
@@ -39,41 +39,42 @@ async def move_small(bench: Bench, transfer: Transfer, attempts: Attempts) -> Ou
 
     Where bytes and checksum differ it is fetched again, at most MAX_CORRUPT times in all.
     """
-    async with bench.memory.hold(max(transfer.size or 0, 1)):
-        own = transfer.own_blob_etag
+    async with bench.memory.hold(transfer.size or 1):
         for attempt in range(1, MAX_CORRUPT + 1):
             try:
                 answer = await _read(bench, transfer, attempts)
                 proven = await prove(bench, transfer, answer, attempts, last=attempt == MAX_CORRUPT)
-                return await _write(bench, replace(transfer, own_blob_etag=own), answer, proven, attempts)
+                return await _write(bench, transfer, answer, proven, attempts)
             except StoreError as error:
                 if error.kind not in (Kind.CORRUPT, Kind.DISTURBED) or attempt == MAX_CORRUPT:
                     raise
                 attempts.count += 1
-                own = error.written_etag or own
+                if error.written_etag:
+                    transfer = replace(transfer, own_blob_etag=error.written_etag)
     raise AssertionError("unreachable")
 
 
 async def _read(bench: Bench, transfer: Transfer, attempts: Attempts) -> Answer:
     # Only a report that names the encryption makes the ETag an MD5 for certain. A listing does not: without S3's own
     # checksum at hand, an SSE-KMS object would be left with nothing independent to compare.
-    wants_checksums = etag_md5(transfer.etag, transfer.encryption) is None or transfer.encryption is None
+    wants_checksums = transfer.encryption is None or etag_md5(transfer.etag, transfer.encryption) is None
     answer = await bench.s3.run(
         lambda: bench.source.get(
             transfer.key, etag=transfer.etag, version_id=transfer.version_id,
             checksums=wants_checksums, expect_bytes=transfer.size or 0,
         ),
-        attempts,
+        attempts, bulk=(transfer.size or 0) >= LARGE_BYTES,
     )
     bench.counters.bytes_read += len(answer.body)
-    await bench.bandwidth.pay(len(answer.body))
-    check_version(transfer, answer.headers)
+    if bench.bandwidth.limited:
+        await bench.bandwidth.pay(len(answer.body))
+    check_version(transfer, answer)
     return answer
 
 
-def check_version(transfer: Transfer, headers: Mapping[str, str]) -> None:
+def check_version(transfer: Transfer, answer: Answer) -> None:
     """S3-compatible stores may ignore If-Match: compare the ETag that came, too. Raises StoreError CHANGED."""
-    came = bare(headers.get("etag", ""))
+    came = answer.etag
     if transfer.etag and came and came != transfer.etag:
         raise StoreError(Side.SOURCE, Kind.CHANGED, "EtagDiffers", f"{came} instead of {transfer.etag}", status=200)
 
@@ -84,26 +85,26 @@ async def prove(bench: Bench, transfer: Transfer, answer: Answer, attempts: Atte
     Raises StoreError CORRUPT on a difference. Rails alone is believed only on agreement: a row can be wrong, so
     after the last attempt the object is read back instead and the difference noted.
     """
-    evidence = Evidence(
-        bare(answer.headers.get("etag", "")) or transfer.etag,
-        encryption_of(answer.headers, transfer.encryption),
-        stored_checksums(answer.headers),
-        transfer.rails,
-    )
-    etag = evidence.etag or ""
+    etag = answer.etag or transfer.etag or ""
+    encryption = encryption_of(answer.headers, transfer.encryption)
+    known = etag_md5(etag, encryption)
+    if known is not None:  # by far the most: Azure will compare, there is nothing to hash here
+        sha256 = await _sha256_if_told(transfer, answer.body)
+        notes = rails_notes(transfer.rails, len(answer.body), known, sha256)
+        return Proven(Proof.ETAG_MD5, known, etag, None, notes)
+    evidence = Evidence(etag, encryption, stored_checksums(answer.headers), transfer.rails)
     proof = choose(evidence)
-    known = etag_md5(etag, evidence.encryption)
-    md5 = known if known is not None else await digest_away("md5", answer.body)
+    md5 = await digest_away("md5", answer.body)
     if proof in (Proof.MULTIPART_ETAG, Proof.COMPOSITE):
         proof = await _prove_by_parts(bench, transfer, answer.body, evidence, attempts)
-    elif (whole := whole_checksum(evidence.stored)) is not None and proof is not Proof.ETAG_MD5:
+    elif (whole := whole_checksum(evidence.stored)) is not None:
         require(await digest_away(whole.algorithm, answer.body) == whole.value, f"S3's {whole.algorithm}")
     sha256 = await _sha256_if_told(transfer, answer.body)
     if proof is Proof.RAILS_MD5:
         proof = _prove_by_rails(transfer, md5, sha256, last)
     if proof is Proof.READ_BACK and len(answer.body):
         await _require_same_again(bench, replace(transfer, etag=etag or None), md5, attempts)
-    crc = crc64(answer.body).to_bytes(8, "big") if proof is not Proof.ETAG_MD5 else None
+    crc = crc64(answer.body).to_bytes(8, "big")
     return Proven(proof, md5, etag, crc, rails_notes(transfer.rails, len(answer.body), md5, sha256))
 
 
@@ -176,7 +177,8 @@ async def _write(bench: Bench, transfer: Transfer, answer: Answer, proven: Prove
     return Outcome(
         transfer.id, state, reason, attempts=attempts.count, size=len(answer.body),
         proof=proven.proof if settled else None, md5=proven.md5, crc64=proven.crc64, source_etag=proven.etag,
-        blob_etag=blob_etag or None, content_type=properties.content_type, notes=(*notes, *proven.notes),
+        blob_etag=blob_etag or None, content_type=properties.content_type, seconds=attempts.seconds,
+        notes=(*notes, *proven.notes),
     )
 
 
@@ -194,7 +196,7 @@ async def _put(
                     transfer.blob_name, body, md5=proven.md5, properties=properties, condition=c,
                     tier=tier_at_first(bench, proven.proof),
                 ),
-                attempts, corrupt=resend,
+                attempts, corrupt=resend, bulk=len(body) >= LARGE_BYTES,
             )
         except StoreError as error:
             if error.kind is not Kind.EXISTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from anyio import CapacityLimiter, to_thread
 
@@ -15,18 +15,22 @@ from blobmove.core.circuit import Circuit, Doubt
 from blobmove.core.errors import BlobmoveError, Kind, LimitReached, RefusedError, Side, StoreError
 from blobmove.core.events import Finished, Listener, Note, Problem, Started, Stopping
 from blobmove.core.model import UNWELL_STATES, Outcome, State, Transfer
-from blobmove.core.results import CopySummary
+from blobmove.core.results import CopySummary, Travelled
 from blobmove.core.settings import CopySettings
 from blobmove.engine.bench import Bench, GeneralFailure
-from blobmove.engine.limits import Budget
 from blobmove.engine.mover import move
-from blobmove.engine.pipeline import Pipeline
+from blobmove.engine.pipeline import Large, Pipeline
 from blobmove.engine.stopping import Stop
 from blobmove.operations.running import Frame, exit_code_of
 from blobmove.operations.tallies import Running, as_json, holding_back, next_command, run_json
 from blobmove.operations.troubles import explain, general
 
+if TYPE_CHECKING:
+    from blobmove.cluster.coordinator import Crew
+
 PAGE: Final = 1000
+PAGE_LARGE: Final = 100
+MAX_OBJECT_BYTES: Final = 2**63 - 1
 
 Result = Outcome | Doubt | None
 Probe = Callable[[Side], Awaitable[None]]
@@ -51,12 +55,14 @@ class Copy:
     listener: Listener
     probe: Probe
     stop: Stop
+    crew: Crew | None = None
     circuit: Circuit = field(default_factory=Circuit)
     _running: Running = field(init=False)
     _frame: Frame = field(init=False)
     _sizes: dict[int, int] = field(default_factory=dict)
     _keys: dict[int, str] = field(default_factory=dict)
     _one: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    _reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     async def run(self) -> tuple[CopySummary, int, BlobmoveError | None]:
         """Copy until the plan is done or the run is stopped; the summary, the exit code, and why it stopped."""
@@ -71,7 +77,7 @@ class Copy:
                             self.settings.max_duration, self.settings.throttle_file)
         self.writer.begin_run(setup.plan)
         self.listener(Started(setup.plan, "copy", setup.source, setup.destination, str(self.settings.checkpoint),
-                              totals, self.bench.azure.aimd.slots, self.settings.max_memory))
+                              totals, self.bench.azure.concurrency.slots, self.settings.max_memory))
         await self._frame.run(self._flow, self._tick)
         summary = self._summary(time.monotonic() - started)
         code = self._exit_code(summary)
@@ -80,23 +86,45 @@ class Copy:
         return summary, code, self.stop.error
 
     async def _flow(self) -> None:
-        places = Budget(lambda: self.bench.s3.aimd.slots + self.bench.azure.aimd.slots)
-        most = self.bench.s3.aimd.most + self.bench.azure.aimd.most
-        await Pipeline(
-            pages=self._pages, act=self._act, record=self._record, places=places,
-            movers=min(most, max(1, self._running.objects[State.PENDING])), stop=self.stop, hold=self._frame.hold,
-        ).run()
+        await (self._alone() if self.crew is None else self._with(self.crew))
         if not self.stop.is_set():
             await self._decide_held()
 
+    async def _with(self, crew: Crew) -> None:
+        from blobmove.cluster.coordinator import Work
+
+        await crew.run(Work(
+            pages=self._pages, large_pages=self._large_pages, record=self._record, stop=self.stop,
+            left=lambda: self._running.objects[State.PENDING], hold=self._frame.hold, failed=self._stop_for,
+            explain=explain,
+        ))
+
+    async def _alone(self) -> None:
+        s3, azure = self.bench.s3.concurrency, self.bench.azure.concurrency
+        await Pipeline(
+            pages=self._pages, act=self._act, record=self._record, places=lambda: s3.slots + azure.slots,
+            stop=self.stop, hold=self._frame.hold,
+            large=Large(self._large_pages, lambda transfer: transfer.size or 0, self.bench.lane),
+        ).run()
+
     async def _pages(self) -> AsyncIterator[Sequence[Transfer]]:
         after = -1
-        while page := await to_thread.run_sync(self.reader.pending, after, PAGE):
+        while page := await to_thread.run_sync(self.reader.pending, after, PAGE, limiter=self._reading):
             after = page[-1].id
-            for transfer in page:
-                self._sizes[transfer.id] = transfer.size or 0
-                self._keys[transfer.id] = transfer.key
-            yield page
+            yield self._noted(page)
+
+    async def _large_pages(self) -> AsyncIterator[Sequence[Transfer]]:
+        after = (MAX_OBJECT_BYTES, -1)
+        while page := await to_thread.run_sync(self.reader.pending_large, after, PAGE_LARGE, limiter=self._reading):
+            after = (page[-1].size or 0, page[-1].id)
+            yield self._noted(page)
+
+    def _noted(self, page: list[Transfer]) -> list[Transfer]:
+        """The page, its keys and sizes kept for when it is settled."""
+        for transfer in page:
+            self._sizes[transfer.id] = transfer.size or 0
+            self._keys[transfer.id] = transfer.key
+        return page
 
     async def _act(self, transfer: Transfer) -> Result:
         try:
@@ -107,7 +135,7 @@ class Copy:
             self._stop_for(error)
         return None
 
-    async def _record(self, results: list[Result]) -> None:
+    async def _record(self, results: Sequence[Result]) -> None:
         outcomes: list[Outcome] = []
         for result in results:
             if isinstance(result, Doubt):
@@ -187,8 +215,9 @@ class Copy:
             self.listener(Stopping(error.message, self.bench.counters.in_flight))
 
     async def _tick(self) -> None:
-        state = holding_back(self.bench, self._frame.paused(), self.stop.is_set())
-        sample = self._running.sample(self.bench, state)
+        crew = self.crew
+        state = holding_back(self.bench, self._frame.paused(), self.stop.is_set(), crew.state if crew else None)
+        sample = self._running.sample(self.bench, state, crew.shown() if crew else ())
         self.listener(sample)
         if int(sample.elapsed) % 5 == 0:
             try:
@@ -206,6 +235,8 @@ class Copy:
             requests_azure=dict(sorted(bench.destination.requests.items())),
             retries=bench.s3.retried + bench.azure.retried, seconds=seconds,
             next=next_command(totals, str(self.settings.checkpoint)), stopped=self.stop.why,
+            travelled=Travelled(bench.counters.pulled, bench.counters.streamed, bench.counters.bytes_pulled,
+                                bench.pulling.given_up),
         )
 
     def _exit_code(self, summary: CopySummary) -> int:

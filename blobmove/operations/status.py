@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from blobmove.checkpoint.file import holder
 from blobmove.checkpoint.reader import RECORD_FIELDS, CheckpointReader
-from blobmove.core.results import CopySummary, StatusResult
+from blobmove.core.crew import WorkerShown
+from blobmove.core.results import CopySummary, StatusResult, Travelled
 from blobmove.operations.tallies import next_command
 
 FAILURES: Final = 1000
@@ -32,12 +33,14 @@ def status(path: Path, *, all_failures: bool) -> StatusResult:
             requests_azure=told.get("requests", {}).get("azure", {}),
             retries=told.get("retries", 0), seconds=told.get("seconds", told.get("elapsed", 0.0)),
             next=_next(reader, path), stopped=told.get("stopped", ""),
+            travelled=Travelled(**told.get("travelled", {})),
         )
         return StatusResult(
             summary=summary, running=busy, pid=_pid(busy),
             eta_seconds=told.get("eta_seconds") if copying else None, rate=told.get("rate") if copying else None,
             planned_at=setup.planned_at, last_verify=_last_verify(reader),
             failures=reader.unwell(FAILURES if all_failures else RECENT),
+            workers=tuple(WorkerShown(**one) for one in told.get("workers", ())) if copying else (),
         )
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Final
 
+from blobmove.core.crew import WorkerShown
 from blobmove.core.events import Sample
 from blobmove.core.forecast import RateWindow
 from blobmove.core.model import Outcome, State
 from blobmove.core.results import CopySummary, Totals
 from blobmove.engine.bench import Bench
+from blobmove.engine.requests import Requests
 
 LEFT = (State.PENDING,)
+_RECENT_SECONDS: Final = 10.0
 
 
 @dataclass(slots=True)
@@ -43,40 +47,60 @@ class Running:
     def totals(self) -> Totals:
         return Totals(dict(self.objects), dict(self.bytes))
 
-    def sample(self, bench: Bench, state: str) -> Sample:
-        """The sample of this second."""
+    def sample(self, bench: Bench, state: str, workers: tuple[WorkerShown, ...] = ()) -> Sample:
+        """The sample of this second; `workers` where there are several."""
         now = time.monotonic()
         elapsed = now - self.started
         self.window.add(now, self.settled_bytes, self.settled)
         per_byte, per_object = self.window.rates()
+        slots = min(bench.s3.concurrency.slots, bench.azure.concurrency.slots)
         left, left_bytes = self.objects[State.PENDING], self.bytes[State.PENDING]
         return Sample(
             elapsed=elapsed, totals=self.totals(), bytes_per_second=per_byte, objects_per_second=per_object,
             eta_seconds=self.window.eta(left_bytes, left, elapsed), in_flight=bench.counters.in_flight,
-            concurrency=min(bench.s3.aimd.slots, bench.azure.aimd.slots),
-            retried=bench.s3.retried + bench.azure.retried, memory_used=bench.memory.used, state=state,
+            concurrency=sum(one.slots for one in workers) or slots,
+            retried=bench.s3.retried + bench.azure.retried, memory_used=bench.memory.used, state=state, workers=workers,
         )
 
 
-def holding_back(bench: Bench, paused: bool, stopping: bool) -> str:
-    """What the run waits for most, in words; never empty."""
+def holding_back(bench: Bench, paused: bool, stopping: bool, workers: Callable[[], str] | None = None) -> str:
+    """What the run waits for most, in words; never empty. `workers` tells it where several do the work."""
     if stopping:
         return "finishing what is in flight"
     if paused:
         return "paused by the throttle file"
-    for name, side in (("S3", bench.s3), ("Azure", bench.azure)):
-        what, when = side.last_trouble
-        if what and time.monotonic() - when < 10:
-            return f"limited by {name} ({what})"
+    if workers is not None:
+        return workers()
+    sides, now = (("S3", bench.s3), ("Azure", bench.azure)), time.monotonic()
+    for name, side in sides:
+        if text := _refused(name, side, now):
+            return text
     if bench.bandwidth.waiting:
         return "limited by --bandwidth"
-    if bench.memory.waiting:
+    if _out_of_memory(bench):
         return "limited by --max-memory"
     if not bench.counters.in_flight:
         return "reading the plan"
+    for name, side in sides:
+        if now - side.concurrency.slower_at < _RECENT_SECONDS:
+            return f"{name} answers slower: {side.concurrency.slots} in flight"
     s3, azure = bench.s3.gate, bench.azure.gate
     slower = "S3" if s3.used + s3.waiting >= azure.used + azure.waiting else "Azure"
     return f"waiting for {slower}"
+
+
+def _refused(name: str, side: Requests, now: float) -> str:
+    """What a side has complained of lately, and the pace it is sent requests at because of it."""
+    (what, when), pace = side.last_trouble, side.concurrency.pace
+    if not what or (pace is None and now - when >= _RECENT_SECONDS):
+        return ""
+    return f"limited by {name} ({what})" + (f": {pace.rate:,.0f} requests/s" if pace is not None else "")
+
+
+def _out_of_memory(bench: Bench) -> bool:
+    """Large objects that wait for their part, while small ones get by, are in order."""
+    part = bench.large_memory
+    return bool(bench.memory.waiting or (part is not None and part.waiting and not bench.lane.small_left))
 
 
 def next_command(totals: Totals, checkpoint: str) -> str:
@@ -92,7 +116,8 @@ def next_command(totals: Totals, checkpoint: str) -> str:
 
 def as_json(sample: Sample) -> dict[str, object]:
     """The part of a sample that `status` in another terminal wants to see."""
-    return {
+    workers = {"workers": [asdict(one) for one in sample.workers]} if sample.workers else {}
+    return workers | {
         "elapsed": round(sample.elapsed, 1), "rate": sample.bytes_per_second,
         "objects_per_second": sample.objects_per_second, "eta_seconds": sample.eta_seconds,
         "in_flight": sample.in_flight, "state": sample.state,
@@ -105,4 +130,5 @@ def run_json(summary: CopySummary, settled: int) -> dict[str, object]:
         "settled": settled, "seconds": round(summary.seconds, 3), "retries": summary.retries,
         "bytes": {"read": summary.bytes_read, "written": summary.bytes_written},
         "requests": {"s3": summary.requests_s3, "azure": summary.requests_azure}, "stopped": summary.stopped,
+        "travelled": asdict(summary.travelled),
     }

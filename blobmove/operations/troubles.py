@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from blobmove.core.circuit import Doubt
 from blobmove.core.errors import AccessError, BlobmoveError, Kind, Side, StoreError, UsageError
+from blobmove.core.transfer import CANNOT_PULL
 
 
 def general(doubt: Doubt) -> BlobmoveError:
@@ -16,6 +17,9 @@ def explain(error: StoreError) -> BlobmoveError:
     side = "S3" if error.side is Side.SOURCE else "Azure"
     cause = f"{error.code}: {error.detail}".removesuffix(": ")
     resume = "then: blobmove copy --resume"
+    if error.code == CANNOT_PULL:
+        return UsageError("E403-PULL", "S3 gives its objects to us, but Azure cannot pull them by itself",
+                          cause=error.detail, hint="blobmove copy --resume --transfer auto")
     if error.kind is Kind.EXPIRED:
         return AccessError(f"E401-{error.side.upper()}", f"the credentials for {side} are expired or not accepted",
                            cause=cause, hint=f"renew them (and check the clock), {resume}")

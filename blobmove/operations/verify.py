@@ -19,7 +19,6 @@ from blobmove.core.results import VerifyResult
 from blobmove.core.settings import How, VerifySettings
 from blobmove.engine.bench import Bench
 from blobmove.engine.existing import read_md5
-from blobmove.engine.limits import Budget
 from blobmove.engine.pipeline import Pipeline
 from blobmove.engine.requests import Attempts
 from blobmove.engine.stopping import Stop
@@ -162,10 +161,10 @@ class Verify:
     # By reading: every byte comes back and is hashed.
 
     async def _by_reading(self) -> None:
-        aimd = self.bench.azure.aimd
+        level = self.bench.azure.concurrency
         await Pipeline(
-            pages=self._pages, act=self._read, record=self._record, places=Budget(lambda: aimd.slots),
-            movers=aimd.most, stop=self.stop, hold=self._no_pause,
+            pages=self._pages, act=self._read, record=self._record, places=lambda: level.slots,
+            stop=self.stop, hold=self._no_pause,
         ).run()
 
     async def _pages(self) -> AsyncIterator[Sequence[ProvenCopy]]:

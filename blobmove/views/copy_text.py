@@ -9,7 +9,9 @@ from blobmove.core.units import format_bytes, format_count, format_duration, for
 from blobmove.views.layout import PLAIN, Paint, columns, listed, plural, printable, rule
 
 if TYPE_CHECKING:
-    from blobmove.core.results import CopySummary, Failure, StatusResult, Totals
+    from collections.abc import Mapping
+
+    from blobmove.core.results import CopySummary, Failure, ReverseResult, StatusResult, Totals
 
 _MEANING: Final = {
     State.COPIED: "every one proven by checksum",
@@ -21,6 +23,15 @@ _MEANING: Final = {
     State.CONFLICT: "the destination holds something else",
     State.FAILED: "see blobmove status --failed",
     State.PENDING: "still to do",
+}
+
+_MEANING_BACK: Final = _MEANING | {
+    State.SKIPPED: "left out",
+    State.REFUSED: "S3 cannot hold the name or the metadata",
+    State.CHANGED: "the blob was written anew meanwhile",
+    State.GONE: "not on Azure: there is no file to copy",
+    State.CONFLICT: "S3 holds something else under the key; it was left alone",
+    State.FAILED: "not copied; the reasons are below",
 }
 
 
@@ -55,6 +66,19 @@ def summary_text(summary: CopySummary, *, paint: Paint = PLAIN) -> str:
     return "\n".join(lines)
 
 
+def reverse_text(result: ReverseResult, *, paint: Paint = PLAIN) -> str:
+    """What `copy --reverse` prints at its end, with the first blobs that did not end well."""
+    summary = result.summary
+    lines = [_headline(summary, paint), "", *outcome_lines(summary.totals, _MEANING_BACK), "", *_facts(summary)]
+    if result.failures:
+        lines += ["", "Not in S3", *_failures(result.failures)]
+    if summary.stopped:
+        lines += ["", "Nothing is half-done."]
+    if summary.next:
+        lines += ["", paint(f"Next: {summary.next}", "hint")]
+    return "\n".join(lines)
+
+
 def _headline(summary: CopySummary, paint: Paint) -> str:
     took = format_duration(summary.seconds)
     if summary.stopped:
@@ -63,15 +87,16 @@ def _headline(summary: CopySummary, paint: Paint) -> str:
     proven = sum(objects.get(state, 0) for state in PROVEN_STATES)
     size = sum(summary.totals.bytes.get(state, 0) for state in PROVEN_STATES)
     left = objects.get(State.PENDING, 0)
-    text = f"{plural(proven, 'object')}, {format_bytes(size)}, on Azure and proven; this run took {took}"
+    where = "on Azure" if summary.direction == "forward" else "back in S3"
+    text = f"{plural(proven, 'object')}, {format_bytes(size)}, {where} and proven; this run took {took}"
     return text + (f"; {format_count(left)} still to do." if left else ".")
 
 
-def outcome_lines(totals: Totals) -> list[str]:
+def outcome_lines(totals: Totals, meaning: Mapping[State, str] = _MEANING) -> list[str]:
     """One line a state that occurs (what is to do last), a rule, and the plan they add up to."""
     rows = [
-        (str(state), format_count(number), format_bytes(totals.bytes.get(state, 0)), _MEANING[state])
-        for state in _MEANING if (number := totals.objects.get(state, 0))
+        (str(state), format_count(number), format_bytes(totals.bytes.get(state, 0)), meaning[state])
+        for state in meaning if (number := totals.objects.get(state, 0))
     ]
     rows.append(("planned", format_count(totals.planned), format_bytes(totals.planned_bytes), ""))
     lines = columns(rows, "<>><")
@@ -93,11 +118,22 @@ def _facts(summary: CopySummary) -> list[str]:
     if summary.retries:
         moved += f", {plural(summary.retries, 'retry', 'retries')}"
     rows.append(("this run", moved))
+    if summary.travelled.server or summary.travelled.given_up:
+        rows.append(("by Azure", _travelled(summary)))
     if summary.requests_s3:
         rows.append(("S3", listed(summary.requests_s3)))
     if summary.requests_azure:
         rows.append(("Azure", listed(summary.requests_azure)))
     return columns(rows, "<<")
+
+
+def _travelled(summary: CopySummary) -> str:
+    """How many objects of this run Azure pulled by itself, how many it did not, and why it was asked no more."""
+    way = summary.travelled
+    text = f"pulled {plural(way.server, 'object')}, {format_bytes(way.bytes_pulled)}"
+    if way.stream:
+        text += f"; {format_count(way.stream)} streamed"
+    return f"{text}; then given up ({way.given_up})" if way.given_up else text
 
 
 def question_text(summary: CopySummary, checkpoint: str) -> str:
@@ -113,7 +149,8 @@ def dry_run_text(summary: CopySummary, *, paint: Paint = PLAIN) -> str:
     done, objects, done_bytes, size = work(summary.totals)
     left = f"{plural(objects - done, 'object')}, {format_bytes(size - done_bytes)}"
     text = f"Would copy {left}. Nothing has been changed."
-    return "\n".join([text, "", *outcome_lines(summary.totals), "", paint("Next: blobmove copy --resume", "hint")])
+    following = "blobmove copy --resume" if summary.direction == "forward" else summary.next
+    return "\n".join([text, "", *outcome_lines(summary.totals), "", paint(f"Next: {following}", "hint")])
 
 
 def status_text(status: StatusResult, *, paint: Paint = PLAIN) -> str:
@@ -124,6 +161,7 @@ def status_text(status: StatusResult, *, paint: Paint = PLAIN) -> str:
         head += f" · {status.running} running" + (f" (pid {status.pid})" if status.pid is not None else "")
     lines = [head, f"{printable(summary.source)} → {summary.destination}", "", *outcome_lines(summary.totals), ""]
     lines.append("    " + " · ".join(_pace(status)))
+    lines += [f"    {line}" for line in _workers(status)]
     if status.last_verify:
         lines.append(f"    last verify: {status.last_verify}")
     if summary.reasons:
@@ -141,6 +179,13 @@ def _pace(status: StatusResult) -> list[str]:
     if status.running and status.eta_seconds is not None:
         parts.append(f"{format_duration(status.eta_seconds)} left")
     return parts
+
+
+def _workers(status: StatusResult) -> list[str]:
+    """Each worker of a running copy: what it does, how fast, and how much it may have in flight."""
+    rows = [(one.name, one.state, f"{one.objects_per_second:,.0f} objects/s", format_rate(one.bytes_per_second),
+             f"{one.in_flight} in flight", f"{one.slots} allowed") for one in status.workers]
+    return columns(rows, "<<>>>>") if rows else []
 
 
 def _failures(failures: tuple[Failure, ...]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TextIO
 
-from blobmove.core.events import Finished, FlipProgress, Note, Problem, Sample, Started, Stopping, Throttled
+from blobmove.core.events import Finished, FlipProgress, Logged, Note, Problem, Sample, Started, Stopping, Throttled
 from blobmove.core.model import State
 from blobmove.core.secrets import redact
 
@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blobmove.checkpoint.journal import FlipRun
+    from blobmove.core.crew import WorkerShown
     from blobmove.core.events import Event
     from blobmove.core.results import (
+        BornResult,
         CopySummary,
+        Failure,
         FlipResult,
         InventoryFacts,
         PlanResult,
         RailsCheck,
+        ReverseResult,
         StatusResult,
         Totals,
         VerifyResult,
@@ -87,18 +91,21 @@ def summary_document(summary: CopySummary) -> Document:
     return _clean({
         "format": 1,
         "type": "summary",
+        "direction": summary.direction,
         "plan": summary.plan,
         "source": summary.source,
         "destination": summary.destination,
         "planned": summary.totals.planned,
         "outcomes": _outcomes(summary.totals),
         "bytes": {"read": summary.bytes_read, "written": summary.bytes_written,
-                  "planned": summary.totals.planned_bytes},
+                  "pulled": summary.travelled.bytes_pulled, "planned": summary.totals.planned_bytes},
         "outcome_bytes": _outcome_bytes(summary.totals),
         "reasons": dict(summary.reasons),
         "proofs": dict(summary.proofs),
         "notes": dict(summary.notes),
         "requests": {"s3": dict(summary.requests_s3), "azure": dict(summary.requests_azure)},
+        "transfer": {"server": summary.travelled.server, "stream": summary.travelled.stream,
+                     "given_up": summary.travelled.given_up},
         "retries": summary.retries,
         "seconds": round(summary.seconds, 3),
         "stopped": summary.stopped,
@@ -116,12 +123,19 @@ def status_document(status: StatusResult) -> Document:
         "rate": status.rate,
         "planned_at": status.planned_at,
         "last_verify": status.last_verify,
-        "failures": [
-            {"key": failure.key, "state": failure.state, "reason": failure.reason, "detail": failure.detail,
-             "attempts": failure.attempts}
-            for failure in status.failures
-        ],
+        "workers": [_worker(one) for one in status.workers],
+        "failures": _failures(status.failures),
     })
+
+
+def reverse_document(result: ReverseResult) -> Document:
+    """The last line of `copy --reverse --json`: the summary, and the first blobs that did not end well."""
+    return _clean(summary_document(result.summary) | {"failures": _failures(result.failures)})
+
+
+def _failures(failures: Sequence[Failure]) -> list[Document]:
+    return [{"key": failure.key, "state": failure.state, "reason": failure.reason, "detail": failure.detail,
+             "attempts": failure.attempts} for failure in failures]
 
 
 def verify_document(result: VerifyResult) -> Document:
@@ -164,10 +178,37 @@ def flip_document(result: FlipResult) -> Document:
         "batch_size": result.batch_size,
         "database": result.database,
         "statement": result.statement,
+        "first_id": result.first_id,
+        "last_id": result.last_id,
+        "born": result.born,
+        "born_examples": list(result.born_examples),
+        "outlook": _outlook(result),
         "seconds": round(result.seconds, 3),
         "stopped": result.stopped,
         "next": result.next,
     })
+
+
+def _outlook(result: FlipResult) -> Document | None:
+    """What only a dry run has to tell."""
+    if result.outlook is None:
+        return None
+    outlook = result.outlook
+    return {
+        "seconds": [round(seconds, 1) for seconds in result.estimate_seconds],
+        "log_bytes": result.log_bytes,
+        "explain": list(outlook.explain),
+        "session": dict(outlook.session),
+        "grants": list(outlook.grants),
+        "missing_grants": list(outlook.missing),
+        "sample_key": result.sample_key,
+    }
+
+
+def born_document(result: BornResult) -> Document:
+    """`flip-service --born --json`."""
+    return _clean({"format": 1, "command": "flip-service", "to": result.to_service, "born": result.rows,
+                   "bytes": result.bytes, "file": result.file})
 
 
 def runs_document(runs: Sequence[FlipRun]) -> Document:
@@ -190,7 +231,7 @@ def event_document(event: Event) -> Document:
         case Started():
             body = {"type": "started", "plan": event.plan, "command": event.command, "source": event.source,
                     "destination": event.destination, "checkpoint": event.checkpoint, **_totals(event.totals),
-                    "concurrency": event.concurrency, "max_memory": event.max_memory}
+                    "concurrency": event.concurrency, "max_memory": event.max_memory, "direction": event.direction}
         case Sample():
             body = _sample(event)
         case Problem():
@@ -203,6 +244,8 @@ def event_document(event: Event) -> Document:
             body = {"type": "stopped", "why": event.why, "in_flight": event.in_flight}
         case Note():
             body = {"type": "note", "text": event.text}
+        case Logged():
+            body = {"type": "log", "source": event.source, "text": event.text}
         case FlipProgress():
             body = {"type": "flip", "rows": event.rows, "flipped": event.flipped, "refused": event.refused,
                     "state": event.state, "elapsed": round(event.elapsed, 3)}
@@ -224,7 +267,14 @@ def _sample(event: Sample) -> Document:
         "retried": event.retried,
         "memory_used": event.memory_used,
         "state": event.state,
+        "workers": [_worker(one) for one in event.workers],
     }
+
+
+def _worker(worker: WorkerShown) -> Document:
+    return {"name": worker.name, "state": worker.state, "objects_per_second": round(worker.objects_per_second, 2),
+            "bytes_per_second": round(worker.bytes_per_second, 1), "in_flight": worker.in_flight,
+            "concurrency": worker.slots}
 
 
 def _totals(totals: Totals) -> Document:
@@ -242,14 +292,15 @@ def _outcome_bytes(totals: Totals) -> dict[str, int]:
 
 
 class EventLines:
-    """Writes events as JSON lines. The summary is the porch's to write, as the last line; notes are for people."""
+    """Writes events as JSON lines. The summary is the porch's to write, as the last line; notes are for people, what
+    libraries log is for the log file."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def __call__(self, event: Event) -> None:
         """Write one line at once, so that a pipe sees it when it happens."""
-        if not isinstance(event, Finished | Note):
+        if not isinstance(event, Finished | Note | Logged):
             self._stream.write(json.dumps(event_document(event), ensure_ascii=False) + "\n")
             self._stream.flush()
 

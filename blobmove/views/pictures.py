@@ -39,7 +39,8 @@ def picture_of_sample(sample: Sample, command: str) -> Picture:
     counts += [f"{format_count(number)} {name}" for name, number in (
         ("in flight", sample.in_flight), ("retried", sample.retried), ("not well", _unwell(sample))) if number]
     counts.append(f"elapsed {format_duration(sample.elapsed)}")
-    state = f"state: {sample.state} · concurrency {sample.concurrency} · memory {format_bytes(sample.memory_used)}"
+    state = f"state: {sample.state} · concurrency {sample.concurrency} · " + (
+        _workers(sample) if sample.workers else f"memory {format_bytes(sample.memory_used)}")
     part = done_bytes / size if size else (done / objects if objects else 1.0)
     return Picture(command, sample.elapsed, part, share(sample.totals), right, (" · ".join(counts), state),
                    _sample_line(sample))
@@ -54,8 +55,15 @@ def _sample_line(sample: Sample) -> str:
     if sample.eta_seconds is not None:
         words.append("eta=" + format_duration(sample.eta_seconds).replace(" ", ""))
     words += [f"{name}={number}" for name, number in (
-        ("retried", sample.retried), ("unwell", _unwell(sample)), ("inflight", sample.in_flight)) if number]
+        ("retried", sample.retried), ("unwell", _unwell(sample)), ("inflight", sample.in_flight),
+        ("workers", len(sample.workers))) if number]
     return " ".join([*words, f'state="{sample.state}"'])
+
+
+def _workers(sample: Sample) -> str:
+    """How many workers there are, and the slowest and the quickest of them in objects a second."""
+    rates = [worker.objects_per_second for worker in sample.workers]
+    return f"{len(rates)} workers, {min(rates):,.0f} to {max(rates):,.0f} objects/s each"
 
 
 def _unwell(sample: Sample) -> int:

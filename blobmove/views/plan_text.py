@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from blobmove.core.crew import workers_for
 from blobmove.core.units import format_bytes, format_count, format_duration, format_percent, format_rate
 from blobmove.views.layout import PLAIN, Paint, bar, columns, listed, plural, printable
 
@@ -165,6 +166,9 @@ def _forecast(forecast: Forecast, result: PlanResult, target_hours: float | None
         rate = format_rate(result.to_copy_bytes / seconds)
         lines.append(f"    to be done in {format_duration(seconds)}: {rate} and "
                      f"{result.to_copy / seconds:,.1f} objects a second are needed")
+        number = workers_for(result.to_copy, result.to_copy_bytes, target_hours)
+        if number > 1:
+            lines.append(f"    that is work for about {number} workers of one core each (copy --workers, --scheduler)")
     return lines
 
 

@@ -50,6 +50,16 @@ DEVIATIONS: Final = {
     "composite-crc32c-is-crc32": Deviation(
         "moto", "a composite CRC32C is made of CRC32Cs", "of CRC32s, without the optional library crc32c",
         "moto 5.2.5, moto/s3/models.py"),
+    "no-content-md5": Deviation(
+        "moto", "PutObject compares Content-MD5: 400 BadDigest", "any MD5 will do", "tried, moto 5.2.5"),
+    "no-such-upload": Deviation(
+        "moto", "CompleteMultipartUpload of an upload that is gone: 404 NoSuchUpload", "500", "tried, moto 5.2.5"),
+    "no-checksum-of-joined": Deviation(
+        "moto", "CompleteMultipartUpload answers the checksum of the whole", "none", _MOTO),
+    "no-checksum-of-parts": Deviation(
+        "moto", "UploadPart compares the checksum sent along: 400 BadDigest", "any will do", "tried, moto 5.2.5"),
+    "no-checksum-of-whole": Deviation(
+        "moto", "CompleteMultipartUpload compares the checksum of the whole", "any will do", "tried, moto 5.2.5"),
     "long-names-accepted": Deviation(
         "azurite", "names of more than 1,024 characters or 254 segments: 400", "accepted", _AZURITE),
     "control-characters-accepted": Deviation(

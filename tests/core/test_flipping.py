@@ -4,47 +4,58 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blobmove.core.errors import UsageError
-from blobmove.core.flipping import SMALLEST_BATCH, ProvenBlob, backoff, choose_sources, gate, next_batch_size
-from blobmove.core.model import PROVEN_STATES, BlobRow, State
+from blobmove.core.flipping import (
+    SMALLEST_BATCH,
+    Candidate,
+    ProvenBlob,
+    backoff,
+    choose_sources,
+    gate,
+    name_warnings,
+    next_batch_size,
+    runs_of,
+    why_wait,
+)
+from blobmove.core.model import PROVEN_STATES, State
 
 MD5 = hashlib.md5(b"x" * 10).digest()
 SHA256 = hashlib.sha256(b"x" * 10).digest()
-ROW = BlobRow(1, "abc", "amazon", 10, b64encode(MD5).decode())
+ROW = Candidate(1, "abc", "amazon", 10, b64encode(MD5).decode())
 PROVEN = ProvenBlob("abc", 10, MD5, State.COPIED, "abc", verified=True)
 
 
 def test_a_row_whose_file_is_proven_passes() -> None:
     assert gate(ROW, PROVEN) == ""
-    assert gate(ROW, replace(PROVEN, state=State.PRESENT, verified=None)) == ""
+    assert gate(ROW, PROVEN._replace(state=State.PRESENT, verified=None)) == ""
 
 
 def test_a_composed_row_passes_by_size_and_proof_alone() -> None:
-    assert gate(replace(ROW, checksum=None), replace(PROVEN, md5=None)) == ""
+    assert gate(ROW._replace(checksum=None), PROVEN._replace(md5=None)) == ""
 
 
 @pytest.mark.parametrize(
     ("proven", "reason"),
     [
         (None, "not-in-plan"),
-        (replace(PROVEN, key="ABC"), "not-in-plan"),
-        (replace(PROVEN, state=State.PENDING), "not-copied"),
-        (replace(PROVEN, state=State.CONFLICT), "not-copied"),
-        (replace(PROVEN, state=State.REFUSED), "refused-name"),
-        (replace(PROVEN, state=State.GONE), "gone-from-source"),
-        (replace(PROVEN, state=State.SKIPPED), "skipped-by-plan"),
-        (replace(PROVEN, verified=False), "verify-differs"),
-        (replace(PROVEN, blob_name="abc_"), "renamed"),
-        (replace(PROVEN, size=11), "size-differs"),
-        (replace(PROVEN, size=None), "size-differs"),
-        (replace(PROVEN, md5=bytes(16)), "checksum-differs"),
-        (replace(PROVEN, md5=None), "md5-unknown"),
+        (PROVEN._replace(key="ABC"), "not-in-plan"),
+        (PROVEN._replace(state=State.PENDING), "not-copied"),
+        (PROVEN._replace(state=State.CONFLICT), "not-copied"),
+        (PROVEN._replace(state=State.REFUSED), "refused-name"),
+        (PROVEN._replace(state=State.GONE), "gone-from-source"),
+        (PROVEN._replace(state=State.SKIPPED), "skipped-by-plan"),
+        (PROVEN._replace(verified=False), "verify-differs"),
+        (PROVEN._replace(blob_name="abc_"), "renamed"),
+        (PROVEN._replace(size=11), "size-differs"),
+        (PROVEN._replace(size=None), "size-differs"),
+        (PROVEN._replace(md5=bytes(16)), "checksum-differs"),
+        (PROVEN._replace(md5=None), "md5-unknown"),
     ],
 )
 def test_anything_less_is_refused_by_reason(proven: ProvenBlob | None, reason: str) -> None:
@@ -61,16 +72,16 @@ def test_anything_less_is_refused_by_reason(proven: ProvenBlob | None, reason: s
     ],
 )
 def test_checksums_that_rails_azure_services_could_not_compare_are_refused(checksum: str, reason: str) -> None:
-    assert gate(replace(ROW, checksum=checksum), replace(PROVEN, sha256=SHA256)) == reason
+    assert gate(ROW._replace(checksum=checksum), PROVEN._replace(sha256=SHA256)) == reason
 
 
 def test_a_key_with_a_backslash_is_refused_because_rails_would_ask_for_another_blob() -> None:
-    assert gate(replace(ROW, key="a\\b"), replace(PROVEN, key="a\\b", blob_name="a\\b")) == "refused-name"
+    assert gate(ROW._replace(key="a\\b"), PROVEN._replace(key="a\\b", blob_name="a\\b")) == "refused-name"
 
 
 @given(st.sampled_from(list(State)))
 def test_only_proven_states_pass(state: State) -> None:
-    assert (gate(ROW, replace(PROVEN, state=state)) == "") == (state in PROVEN_STATES)
+    assert (gate(ROW, PROVEN._replace(state=state)) == "") == (state in PROVEN_STATES)
 
 
 def test_the_names_asked_for_are_taken_once_each_in_their_order() -> None:
@@ -113,11 +124,51 @@ def test_a_batch_never_grows_beyond_what_was_asked_nor_vanishes(current: int, as
 
 
 def test_slow_batches_are_halved_and_quick_ones_grow_back() -> None:
-    assert next_batch_size(1000, 1000, 0.7) == 500
-    assert next_batch_size(500, 1000, 0.3) == 500
-    assert next_batch_size(500, 1000, 0.05) == 1000
+    assert next_batch_size(1000, 5000, 0.05) == 500
+    assert next_batch_size(500, 5000, 0.03) == 500
+    assert next_batch_size(500, 5000, 0.01) == 1000
+    assert next_batch_size(3000, 5000, 0.01) == 5000
 
 
 @given(st.integers(1, 1000), st.floats(0, 1, exclude_max=True))
 def test_pauses_grow_to_a_ceiling_and_are_never_nothing(attempt: int, draw: float) -> None:
     assert 0.1 <= backoff(attempt, draw) <= 10.0
+
+
+@given(st.lists(st.integers(-50, 50)))
+def test_runs_name_exactly_the_numbers_they_were_made_of(ids: list[int]) -> None:
+    runs = runs_of(ids)
+    assert [one for first, last in runs for one in range(first, last + 1)] == sorted(set(ids))
+    assert all(after[0] > before[1] + 1 for before, after in pairwise(runs))
+
+
+@pytest.mark.parametrize(
+    ("lags", "allowed", "reason"),
+    [
+        ({}, 1.0, ""),
+        ({"db2": 0.9, "db3": 1.0}, 1.0, ""),
+        ({"db2": 0.0, "db3": 1.1}, 1.0, "db3 is 1.1 s behind (--max-lag 1)"),
+        ({"db2": None}, 1.0, "the lag of db2 is unknown (replication stopped, or no answer)"),
+    ],
+)
+def test_a_replica_behind_or_unknown_makes_the_flip_wait(
+    lags: dict[str, float | None], allowed: float, reason: str
+) -> None:
+    assert why_wait(lags, allowed) == reason
+
+
+@pytest.mark.parametrize(
+    ("target", "found", "warned"),
+    [
+        ("azure", ["amazon"], []),
+        ("azure", ["amazon", "azure", "Azure"], []),
+        ("azure", ["amazon", "Azure"], ["Azure"]),
+        ("azure", ["amazon", "azure "], ["azure "]),
+        ("azrue", ["amazon", "azure"], ["azure"]),
+    ],
+)
+def test_a_target_that_looks_like_a_name_in_the_table_is_pointed_out(
+    target: str, found: list[str], warned: list[str]
+) -> None:
+    warnings = name_warnings(target, found)
+    assert [name for name in found if any(f"{name!r} is named" in warning for warning in warnings)] == warned

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blobmove.core.headers import METADATA_LIMIT, BlobProperties, MetadataNames, MetadataRefused, blob_properties
+from blobmove.core.headers import (
+    METADATA_LIMIT,
+    BlobProperties,
+    MetadataNames,
+    MetadataRefused,
+    blob_properties,
+    object_headers,
+)
 
 RENAME, DROP, REFUSE = MetadataNames.RENAME, MetadataNames.DROP, MetadataNames.REFUSE
 
@@ -180,3 +187,48 @@ def test_no_value_is_lost_by_renaming(names: dict[str, str]) -> None:
     kept, _ = meta(names)
     assert len([name for name in kept if not name.startswith("rename_key_")]) == len(names)
     assert all(name.isascii() and name.replace("_", "a").isalnum() and not name[0].isdigit() for name in kept)
+
+
+@given(st.dictionaries(
+    st.text("abc-._1", min_size=1, max_size=6), st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=9),
+    max_size=5,
+))  # fmt: skip
+def test_what_the_way_there_has_renamed_the_way_back_restores(metadata: dict[str, str]) -> None:
+    sent = {f"x-amz-meta-{name}": value for name, value in metadata.items()}
+    try:
+        properties, _ = blob_properties(sent, MetadataNames.RENAME)
+    except MetadataRefused:
+        return  # two names became one: it never went
+    stored = {f"x-ms-meta-{name}": value for name, value in properties.metadata}
+    assert dict(object_headers(stored)) == sent
+
+
+def test_properties_go_back_as_content_headers_and_nothing_else_of_azure_s_does() -> None:
+    blob = {
+        "content-type": "image/png", "cache-control": "max-age=60", "content-disposition": "inline",
+        "content-encoding": "gzip", "content-language": "de", "content-length": "5", "content-md5": "x", "etag": "e",
+        "x-ms-access-tier": "Hot", "x-ms-meta-Owner": "jo", "x-ms-meta-mark": "true", "last-modified": "now",
+    }  # fmt: skip
+    assert dict(object_headers(blob, without="mark")) == {
+        "content-type": "image/png", "cache-control": "max-age=60", "content-disposition": "inline",
+        "content-encoding": "gzip", "content-language": "de", "x-amz-meta-owner": "jo",
+    }  # fmt: skip
+
+
+def test_half_of_a_renamed_pair_is_an_ordinary_name() -> None:
+    lonely = {"x-ms-meta-rename_a_b": "v", "x-ms-meta-rename_key_c": "c-d"}
+    assert dict(object_headers(lonely)) == {"x-amz-meta-rename_a_b": "v", "x-amz-meta-rename_key_c": "c-d"}
+
+
+def test_a_name_that_no_header_can_have_is_not_restored() -> None:
+    pair = {"x-ms-meta-rename_a_b": "v", "x-ms-meta-rename_key_a_b": "a b: c"}
+    assert dict(object_headers(pair)) == {"x-amz-meta-rename_a_b": "v", "x-amz-meta-rename_key_a_b": "a b: c"}
+
+
+@pytest.mark.parametrize(("blob", "reason"), [
+    ({"x-ms-meta-rename_a_b": "1", "x-ms-meta-rename_key_a_b": "c", "x-ms-meta-c": "2"}, "metadata-collision"),
+    ({"x-ms-meta-a": "v" * 2048}, "metadata-too-large"),
+])  # fmt: skip
+def test_metadata_that_s3_cannot_hold_are_refused(blob: dict[str, str], reason: str) -> None:
+    with pytest.raises(MetadataRefused, match=reason):
+        object_headers(blob)

@@ -1,4 +1,4 @@
-"""Pacing: patience that ends, pauses that spread out, and a limit that halves when the service is busy."""
+"""Pacing: patience that ends, and pauses that spread out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blobmove.core.errors import Kind
-from blobmove.core.pacing import MAX_ATTEMPTS, MAX_CORRUPT, MAX_RENEWALS, Aimd, pause
+from blobmove.core.pacing import MAX_ATTEMPTS, MAX_CORRUPT, MAX_RENEWALS, pause
 
 AGAIN = {
     Kind.TRANSIENT: MAX_ATTEMPTS, Kind.THROTTLED: MAX_ATTEMPTS + 5, Kind.UNREACHABLE: MAX_ATTEMPTS,
@@ -53,35 +53,3 @@ def test_more_jitter_is_a_longer_pause(attempt: int, one: float, other: float) -
 def test_retry_after_is_the_least() -> None:
     assert pause(Kind.THROTTLED, 1, 0.5, 17.0) == 17.0
     assert pause(Kind.THROTTLED, 8, 0.9, 1.0) == pytest.approx(30 * (0.25 + 0.75 * 0.9))
-
-
-@given(st.lists(st.booleans() | st.floats(0, 10), max_size=200), st.integers(4, 512))
-def test_the_limit_stays_between_its_bounds(answers: list[bool | float], start: int) -> None:
-    aimd, now = Aimd(float(start)), 0.0
-    for answer in answers:
-        if answer is True:
-            before = aimd.limit
-            aimd.good()
-            assert aimd.limit >= before
-        else:
-            now += float(answer)
-            aimd.busy(now)
-        assert aimd.least <= aimd.limit <= aimd.most
-        assert aimd.least <= aimd.slots <= aimd.most
-
-
-def test_one_more_request_after_a_full_round_of_good_answers() -> None:
-    aimd = Aimd(10.0)
-    for _ in range(11):
-        aimd.good()
-    assert aimd.slots == 11
-
-
-def test_refusals_of_the_same_moment_halve_once() -> None:
-    aimd = Aimd(64.0)
-    assert aimd.busy(100.0)
-    assert not aimd.busy(100.1)
-    assert not aimd.busy(100.999)
-    assert aimd.slots == 32
-    assert aimd.busy(101.0)
-    assert aimd.slots == 16

@@ -58,7 +58,7 @@ def test_the_order_holds_for_every_combination() -> None:
         evidence = Evidence(etag, encryption, stored, rails, boundaries)
         assert choose(evidence) is first_in_order(evidence), evidence
         seen.add(choose(evidence))
-    assert seen == set(Proof)
+    assert seen == set(Proof) - {Proof.AZURE_MD5}  # of the way back
 
 
 @pytest.mark.parametrize("encryption", ["SSE-KMS", "aws:kms", "DSSE-KMS", "aws:kms:dsse", "SSE-C"])

@@ -12,7 +12,7 @@ from tests.campaigns import Teller
 from tests.cloud.control import Cloud
 from tests.cloud.specs import Rule
 from tests.corruption.campaign import Campaign, by_chance, the_first
-from tests.corruption.objects import WAYS, objects
+from tests.corruption.objects import LIMIT, WAYS, objects
 
 SMALL_PROOFS: Final = {way.small for way in WAYS}
 LARGE_PROOFS: Final = {way.large for way in WAYS}
@@ -43,6 +43,22 @@ def test_no_wrong_bit_reaches_a_committed_blob(
         assert missed == set(), f"no wrong bit in any {operation} of these"
     assert campaign.noticed == set(), "not even with a failure"
     assert campaign.ends["copied"] > campaign.ends["failed"]
+
+
+@pytest.mark.parametrize("content", ["head", "rails"])
+def test_no_wrong_bit_reaches_a_blob_that_azure_pulls(
+    content: str, cloud_environment: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, campaign_seed: int
+) -> None:
+    """The same proofs, whether the bytes pass here or not: the limit of a single pull is the whole-object limit."""
+    monkeypatch.setenv("BLOBMOVE_TRANSFER", "server")
+    monkeypatch.setenv("BLOBMOVE_CONTENT_FROM", content)
+    monkeypatch.setattr("blobmove.cli.wiring.MAX_WHOLE_BYTES", LIMIT)
+    chance = Random(campaign_seed)
+    campaign = Campaign(cloud_environment, tmp_path, monkeypatch)
+    campaign.wave(objects(chance, 4, 2), [the_first("GetObject")])
+    campaign.wave(objects(chance, 4, 2), [by_chance(chance, "GetObject", 0.3, "*/small/*")])
+    assert campaign.flips.total() > 0
+    assert campaign.noticed == set(), "not even with a failure"
 
 
 def bad_wires(chance: Random) -> list[Rule]:

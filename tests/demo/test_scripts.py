@@ -17,7 +17,7 @@ def run(name: str, *words: str, cwd: Path, **environment: str) -> subprocess.Com
     )
 
 
-@pytest.mark.parametrize("name", ["setup", "demo"])
+@pytest.mark.parametrize("name", ["setup", "demo", "scale"])
 def test_help_installs_nothing(tmp_path: Path, name: str) -> None:
     done = run(name, "--help", cwd=tmp_path)
     assert done.returncode == 0

@@ -10,9 +10,9 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from blobmove.core.blocks import MIB, Block
+from blobmove.core.concurrency import Concurrency
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import MetadataNames
-from blobmove.core.pacing import Aimd
 from blobmove.core.settings import IfExists
 from blobmove.engine.bench import Bench, MoveOptions
 from blobmove.engine.limits import Bandwidth, Budget
@@ -90,8 +90,8 @@ def bench_of(staging: Staging, memory: Callable[[], int] = lambda: 1000, stop: S
     stop = stop or ImpatientStop()
     return Bench(
         source=cast(S3Objects, None), destination=cast(AzureBlobs, staging),
-        s3=Requests(Side.SOURCE, Aimd(16.0), checkpoint, stop),
-        azure=Requests(Side.DESTINATION, Aimd(16.0), checkpoint, stop),
+        s3=Requests(Side.SOURCE, Concurrency(16), checkpoint, stop),
+        azure=Requests(Side.DESTINATION, Concurrency(16), checkpoint, stop),
         memory=Budget(memory), read_back=Budget(memory), bandwidth=Bandwidth(lambda: None), counters=Counters(),
         options=MoveOptions(32 * MIB, 8 * MIB, IfExists.COMPARE, None, MetadataNames.RENAME),
     )  # fmt: skip

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from blobmove.engine.limits import Bandwidth, Budget
+from blobmove.engine.limits import Bandwidth, Budget, Part, Ranked
 
 
 async def settled() -> None:
@@ -217,3 +217,81 @@ async def test_who_waits_for_the_rate_is_counted() -> None:
         assert bandwidth.waiting == 1
         tasks.cancel_scope.cancel()
     assert bandwidth.waiting == 0
+
+
+async def test_a_part_is_taken_from_the_whole_and_has_a_limit_of_its_own() -> None:
+    whole = Budget(lambda: 100)
+    part = Part(whole, lambda: 50)
+    one = part.ranked()
+    async with one.hold(40):
+        assert (whole.used, one.used) == (40, 40)
+        assert not one.take_now(20)
+        assert whole.take_now(60)
+        assert not one.take_now(5)
+    assert (whole.used, part.used) == (60, 0)
+
+
+async def test_who_waits_for_a_part_does_not_stand_in_the_way_of_others() -> None:
+    whole = Budget(lambda: 100)
+    part = Part(whole, lambda: 50)
+    await part.ranked().take(50)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(part.ranked().take, 10)
+        await settled()
+        assert part.waiting == 1
+        assert whole.waiting == 0
+        assert whole.take_now(50)
+        part.give_back(50)
+    assert (whole.used, part.used) == (60, 10)
+
+
+async def test_who_began_first_is_served_first_whenever_he_asks() -> None:
+    part, got = Part(Budget(lambda: 10), lambda: 10), []
+    first, second = part.ranked(), part.ranked()
+    await first.take(10)
+
+    async def take(name: str, ranked: Ranked) -> None:
+        await ranked.take(10)
+        got.append(name)
+        ranked.give_back(10)
+
+    async with anyio.create_task_group() as tasks:
+        for name, ranked in (("second", second), ("second", second), ("first", first)):
+            tasks.start_soon(take, name, ranked)
+            await settled()
+        first.give_back(10)
+    assert got == ["first", "second", "second"]
+    assert part.used == 0
+
+
+async def hold_for_ever(ranked: Ranked) -> None:
+    async with ranked.hold(30):
+        await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("waits_for", ["part", "whole", "granted"])
+async def test_an_abort_gives_back_what_was_taken_of_a_part(waits_for: str) -> None:
+    whole = Budget(lambda: 100)
+    part = Part(whole, lambda: 50)
+    if waits_for == "whole":
+        await whole.take(80)
+    else:
+        await part.ranked().take(50)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(hold_for_ever, part.ranked())
+        await settled()
+        if waits_for == "granted":
+            part.give_back(50)
+        tasks.cancel_scope.cancel()
+    if waits_for == "whole":
+        whole.give_back(80)
+    elif waits_for == "part":
+        part.give_back(50)
+    assert (whole.used, part.used, part.waiting, whole.waiting) == (0, 0, 0, 0)
+
+
+async def test_one_block_larger_than_the_part_is_let_through_alone() -> None:
+    part = Part(Budget(lambda: 100), lambda: 10)
+    await part.ranked().take(30)
+    assert part.used == 30
+    assert not part.take_now(1)

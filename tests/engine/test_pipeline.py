@@ -12,7 +12,6 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from blobmove.engine import pipeline
-from blobmove.engine.limits import Budget
 from blobmove.engine.pipeline import Pipeline
 from blobmove.engine.stopping import Stop
 
@@ -22,8 +21,7 @@ class Work:
     """Numbers through a pipeline; hooks of a test hang on `act` and `record` by overriding them."""
 
     pages: list[list[int]]
-    places: Budget = field(default_factory=lambda: Budget(lambda: 100))
-    movers: int = 8
+    places: int = 8
     stop: Stop = field(default_factory=Stop)
     paged: int = 0
     acted: list[int] = field(default_factory=list)
@@ -50,8 +48,8 @@ class Work:
     async def run(self) -> None:
         with anyio.fail_after(20):
             await Pipeline(
-                pages=self.feed, act=self.act, record=self.record, places=self.places, movers=self.movers,
-                stop=self.stop, hold=self.hold,
+                pages=self.feed, act=self.act, record=self.record, places=lambda: self.places, stop=self.stop,
+                hold=self.hold,
             ).run()
 
     def recorded(self) -> list[int]:
@@ -68,13 +66,12 @@ def short_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 612])
-@pytest.mark.parametrize("movers", [1, 8, 300])
-async def test_everything_is_acted_on_once_and_recorded_once(count: int, movers: int) -> None:
-    work = Work(numbers(count), movers=movers)
+@pytest.mark.parametrize("places", [1, 8, 300])
+async def test_everything_is_acted_on_once_and_recorded_once(count: int, places: int) -> None:
+    work = Work(numbers(count), places=places)
     await work.run()
     assert Counter(work.acted) == Counter(range(count))
     assert Counter(work.recorded()) == Counter(range(count))
-    assert work.places.used == 0
 
 
 async def test_empty_pages_are_passed_over() -> None:
@@ -90,7 +87,7 @@ async def test_a_batch_never_grows_beyond_its_rows() -> None:
                 await checkpoint()
             await super().record(results)
 
-    work = Behind(numbers(2000), movers=400)
+    work = Behind(numbers(2000), places=400)
     await work.run()
     assert Counter(work.recorded()) == Counter(range(2000))
     assert max(len(batch) for batch in work.batches) == pipeline.BATCH_ROWS
@@ -145,7 +142,7 @@ async def test_no_more_is_acted_on_at_once_than_there_are_places() -> None:
             self.out -= 1
             return item
 
-    work = Counted(numbers(200), places=Budget(lambda: 5), movers=50)
+    work = Counted(numbers(200), places=5)
     await work.run()
     assert work.most == 5
     assert len(work.recorded()) == 200
@@ -159,11 +156,11 @@ async def test_it_drains_by_not_being_fed() -> None:
                 self.stop.ask("interrupted")
             return result
 
-    work = Stopped(numbers(10_000), movers=4)
+    work = Stopped(numbers(10_000), places=4)
     await work.run()
     assert sorted(work.acted) == sorted(work.recorded())
     assert 150 < len(work.acted) < 160
-    assert work.paged == 2
+    assert work.paged <= 4  # one at hand, one on its way, one waiting to be sent
 
 
 async def test_what_is_in_flight_when_the_stop_comes_is_finished_and_recorded() -> None:
@@ -179,7 +176,7 @@ async def test_what_is_in_flight_when_the_stop_comes_is_finished_and_recorded() 
             self.finished += 1
             return item
 
-    work = Late(numbers(100), movers=6)
+    work = Late(numbers(100), places=6)
     await work.run()
     assert work.finished == 6
     assert sorted(work.recorded()) == list(range(6))
@@ -199,7 +196,7 @@ async def test_a_pause_delays_every_piece_of_work() -> None:
             if self.held == 1:
                 await self.stop.event.wait()
 
-    work = Paused([[1, 2, 3]], movers=1)
+    work = Paused([[1, 2, 3]], places=1)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(work.run)
         for _ in range(20):
@@ -232,28 +229,86 @@ async def test_an_error_in_the_pages_ends_the_run() -> None:
     assert caught.group_contains(OSError, match="damaged page")
 
 
-async def test_an_error_in_an_act_ends_the_run_and_frees_its_place() -> None:
+async def test_an_error_in_an_act_ends_the_run() -> None:
     class Broken(Work):
         async def act(self, item: int) -> int:
             raise ZeroDivisionError
 
-    work = Broken(numbers(10))
-    with pytest.raises(ExceptionGroup):
+    work = Broken(numbers(10_000))
+    with pytest.raises(ExceptionGroup) as caught:
         await work.run()
-    assert work.places.used == 0
+    assert caught.group_contains(ZeroDivisionError)
+    assert work.paged < 5
 
 
-async def test_an_abort_leaves_no_place_taken() -> None:
+async def test_a_stop_before_the_pages_are_through_leaves_nobody_waiting() -> None:
+    class Stopped(Work):
+        async def feed(self) -> AsyncIterator[Sequence[int]]:
+            for page in self.pages:
+                yield page
+                self.stop.ask("interrupted")
+
+    work = Stopped(numbers(1000))
+    await work.run()
+    assert len(work.acted) <= 100
+
+
+async def test_there_are_as_many_at_work_as_there_are_places_now() -> None:
+    class Changing(Work):
+        out = excess = 0
+
+        async def act(self, item: int) -> int:
+            self.out += 1
+            self.excess += self.out > self.places
+            most[self.places] = max(most.get(self.places, 0), self.out)
+            await anyio.sleep(0.001)
+            self.out -= 1
+            self.acted.append(item)
+            self.places = steps.get(len(self.acted), self.places)
+            return item
+
+    most: dict[int, int] = {}
+    steps = {500: 50, 1500: 3}
+    work = Changing(numbers(2000), places=4)
+    await work.run()
+    assert len(work.recorded()) == 2000
+    assert (most[4], most[50]) == (4, 50)
+    assert work.excess == 0
+
+
+async def test_a_late_page_makes_nobody_go_home() -> None:
+    class Late(Work):
+        most = out = 0
+
+        async def feed(self) -> AsyncIterator[Sequence[int]]:
+            for page in self.pages:
+                await anyio.sleep(0.01)
+                yield page
+
+        async def act(self, item: int) -> int:
+            self.out += 1
+            self.most = max(self.most, self.out)
+            await anyio.sleep(0.002)
+            self.out -= 1
+            return item
+
+    work = Late(numbers(200, page=20), places=10)
+    await work.run()
+    assert len(work.recorded()) == 200
+    assert work.most == 10
+
+
+async def test_an_abort_ends_everybody() -> None:
     class Endless(Work):
         async def act(self, item: int) -> int:
+            self.acted.append(item)
             await anyio.sleep_forever()
             return item
 
     work = Endless(numbers(10))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(work.run)
-        for _ in range(20):
+        while len(work.acted) < 8:
             await checkpoint()
-        assert work.places.used > 0
         tasks.cancel_scope.cancel()
-    assert work.places.used == 0
+    assert work.recorded() == []

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
+from blobmove.core.concurrency import Concurrency
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.events import Event, Throttled
-from blobmove.core.pacing import MAX_ATTEMPTS, MAX_CORRUPT, Aimd
+from blobmove.core.pacing import MAX_ATTEMPTS, MAX_CORRUPT
 from blobmove.engine.requests import Attempts, Requests
 from blobmove.engine.stopping import Stop
 from tests.engine.benches import ImpatientStop
@@ -52,9 +53,9 @@ class Room:
     renewed: int = 0
 
     def __post_init__(self) -> None:
-        self.aimd = Aimd(16.0)
+        self.concurrency = Concurrency(16)
         self.requests = Requests(
-            self.side, self.aimd, self._renew, self.stop, self.heard.append, jitter=lambda: 0.0
+            self.side, self.concurrency, self._renew, self.stop, self.heard.append, jitter=lambda: 0.0
         )  # fmt: skip
 
     async def _renew(self) -> None:
@@ -68,11 +69,10 @@ async def outcome(run: Callable[[], Awaitable[str]]) -> str | Kind:
         return error.kind
 
 
-async def test_a_good_answer_is_returned_and_raises_the_limit() -> None:
+async def test_a_good_answer_is_returned() -> None:
     room, attempts = Room(), Attempts()
     assert await room.requests.run(Script([]), attempts) == "well"
     assert (attempts.count, attempts.lost, room.requests.retried, room.requests.gate.used) == (1, False, 0, 0)
-    assert room.aimd.limit > 16
 
 
 @pytest.mark.parametrize("kind", NEVER_AGAIN)
@@ -107,7 +107,7 @@ async def test_retry_after_is_waited_for() -> None:
 async def test_a_busy_service_lowers_the_limit_once_a_moment_and_says_so() -> None:
     room = Room()
     await room.requests.run(Script([Kind.THROTTLED] * 3), Attempts())
-    assert room.aimd.slots == 8
+    assert room.concurrency.slots == 8
     (event,) = room.heard
     assert isinstance(event, Throttled)
     assert (event.side, event.code, event.concurrency) == ("source", "CodeTHROTTLED", 8)
@@ -118,7 +118,8 @@ async def test_a_trouble_of_another_kind_does_not_lower_the_limit() -> None:
     room = Room()
     await room.requests.run(Script([Kind.TRANSIENT] * 3), Attempts())
     assert room.heard == []
-    assert room.aimd.slots == 16
+    assert room.concurrency.slots == 16
+    assert room.concurrency.pace is None
 
 
 async def test_an_expired_credential_is_renewed_once() -> None:
@@ -174,7 +175,7 @@ async def test_once_the_run_is_to_end_nothing_is_tried_again() -> None:
 
 async def test_the_end_of_the_run_ends_the_waiting() -> None:
     stop = Stop()
-    requests = Requests(Side.SOURCE, Aimd(4.0), anyio.lowlevel.checkpoint, stop, jitter=lambda: 0.0)
+    requests = Requests(Side.SOURCE, Concurrency(4), anyio.lowlevel.checkpoint, stop, jitter=lambda: 0.0)
     script = Script([Kind.THROTTLED] * 9, retry_after=60.0)
     started = time.monotonic()
     async with anyio.create_task_group() as tasks:
@@ -188,7 +189,7 @@ async def test_the_end_of_the_run_ends_the_waiting() -> None:
 
 async def test_no_more_requests_are_out_than_the_limit_allows() -> None:
     room = Room()
-    room.aimd.limit, room.aimd.most, out, most = 4.0, 4, 0, 0
+    room.concurrency.slots, out, most = 4, 0, 0
 
     async def request() -> str:
         nonlocal out, most
@@ -201,6 +202,55 @@ async def test_no_more_requests_are_out_than_the_limit_allows() -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(30):
             tasks.start_soon(room.requests.run, request, Attempts())
+    assert (most, room.requests.gate.used) == (4, 0)
+
+
+async def test_large_bodies_leave_half_of_the_slots_to_others_that_want_them() -> None:
+    room, order, go = Room(), list[str](), anyio.Event()
+    room.concurrency.slots = 4
+
+    def request(name: str) -> Callable[[], Awaitable[str]]:
+        async def send() -> str:
+            order.append(name)
+            await go.wait()
+            return "well"
+
+        return send
+
+    async def send(name: str, bulk: bool) -> None:
+        await room.requests.run(request(name), Attempts(), bulk=bulk)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send, "small", False)
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(6):
+            tasks.start_soon(send, "large", True)
+        await anyio.wait_all_tasks_blocked()
+        assert order == ["small", "large", "large", "large"]  # nobody else wanted the fourth
+        tasks.start_soon(send, "small", False)
+        go.set()
+    assert sorted(order) == ["large"] * 6 + ["small"] * 2
+    assert room.requests.gate.used == 0
+
+
+async def test_large_bodies_alone_have_all_slots() -> None:
+    room, out, most = Room(), 0, 0
+    room.concurrency.slots = 4
+
+    async def request() -> str:
+        nonlocal out, most
+        out += 1
+        most = max(most, out)
+        await anyio.lowlevel.checkpoint()
+        out -= 1
+        return "well"
+
+    async def send() -> None:
+        await room.requests.run(request, Attempts(), bulk=True)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(send)
     assert (most, room.requests.gate.used) == (4, 0)
 
 

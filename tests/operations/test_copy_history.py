@@ -27,11 +27,11 @@ from hypothesis.stateful import (
 from blobmove.checkpoint.planning import PlanStage
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
+from blobmove.core.concurrency import Concurrency
 from blobmove.core.errors import Side
 from blobmove.core.events import silent
 from blobmove.core.headers import MetadataNames
 from blobmove.core.model import PROVEN_STATES, ObjectVersion, State
-from blobmove.core.pacing import Aimd
 from blobmove.core.settings import CopySettings, IfExists
 from blobmove.engine.bench import Bench, MoveOptions
 from blobmove.engine.limits import Bandwidth, Budget
@@ -170,8 +170,8 @@ class Migration(RuleBasedStateMachine):
         blobs = MortalBlobs(http_azure, self.cloud.azure_url, "dst", SasAuthorizer(SAS))
         blobs.dies_at, blobs.unheard = dies_at, unheard
         return Bench(
-            source=source, destination=blobs, s3=Requests(Side.SOURCE, Aimd(4.0), _nothing, stop),
-            azure=Requests(Side.DESTINATION, Aimd(4.0), _nothing, stop), memory=Budget(lambda: 20_000),
+            source=source, destination=blobs, s3=Requests(Side.SOURCE, Concurrency(4), _nothing, stop),
+            azure=Requests(Side.DESTINATION, Concurrency(4), _nothing, stop), memory=Budget(lambda: 20_000),
             read_back=Budget(lambda: 20_000), bandwidth=Bandwidth(lambda: None), counters=Counters(),
             options=MoveOptions(LIMIT, BLOCK, IfExists.COMPARE, None, MetadataNames.RENAME),
         )  # fmt: skip

@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import anyio
 import pytest
-from pyreqwest.bytes import Bytes
 
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
@@ -48,7 +47,7 @@ class Ends:
         if key in self.refused:
             raise StoreError(Side.SOURCE, Kind.THROTTLED, "SlowDown", status=503)
         await anyio.sleep(0.05)
-        return Answer(200, {"etag": f'"{ETAG}"', "content-length": str(len(BODY))}, cast(Bytes, BODY))
+        return Answer(200, {"etag": f'"{ETAG}"', "content-length": str(len(BODY))}, BODY)
 
     async def put_blob(self, name: str, body: bytes, **_: Any) -> str:  # noqa: ANN401 - the door's keyword arguments
         """Taken."""

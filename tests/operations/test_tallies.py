@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blobmove.core.model import Outcome, State
+from blobmove.core.rates import Pace
 from blobmove.core.results import CopySummary, Totals
 from blobmove.engine.bench import Bench
-from blobmove.engine.limits import Bandwidth
+from blobmove.engine.limits import Bandwidth, Budget, Part
 from blobmove.operations.tallies import Running, as_json, holding_back, next_command, run_json
 from tests.engine.benches import Staging, bench_of
 
@@ -53,8 +54,9 @@ def test_a_sample_tells_the_pace_and_what_is_in_flight(monkeypatch: pytest.Monke
     told.started = now
     assert told.sample(bench, "reading the plan").eta_seconds is None
     now += 60
-    bench.counters.in_flight, bench.memory.used, bench.s3.retried, bench.azure.retried = 3, 77, 1, 2
-    bench.azure.aimd.limit = 9.7
+    bench.counters.in_flight, bench.s3.retried, bench.azure.retried = 3, 1, 2
+    bench.memory.take_now(77)
+    bench.azure.concurrency.slots = 9
     told.settle([Outcome(number, State.COPIED, size=100) for number in range(6)], [100] * 6)
     sample = told.sample(bench, "waiting for S3")
     assert (sample.elapsed, sample.bytes_per_second, sample.objects_per_second) == (60.0, 10.0, 0.1)
@@ -86,6 +88,36 @@ def test_a_trouble_is_forgotten_after_a_while() -> None:
     bench = busy()
     bench.s3.last_trouble = ("503 SlowDown", time.monotonic() - 11)
     assert holding_back(bench, paused=False, stopping=False) == "waiting for S3"
+
+
+def test_a_side_that_has_refused_is_named_as_long_as_its_pace_is_kept() -> None:
+    bench = busy()
+    bench.s3.last_trouble = ("503 SlowDown", time.monotonic() - 11)
+    bench.s3.concurrency.pace = Pace(1234.4)
+    assert holding_back(bench, paused=False, stopping=False) == "limited by S3 (503 SlowDown): 1,234 requests/s"
+
+
+def test_a_side_that_answers_slower_is_named() -> None:
+    bench = busy()
+    bench.azure.concurrency.slots, bench.azure.concurrency.slower_at = 43, time.monotonic() - 1
+    assert holding_back(bench, paused=False, stopping=False) == "Azure answers slower: 43 in flight"
+    bench.azure.concurrency.slower_at -= 10
+    assert holding_back(bench, paused=False, stopping=False) == "waiting for S3"
+
+
+async def test_large_objects_waiting_for_their_part_hold_nobody_back_while_small_ones_get_by() -> None:
+    part = Part(Budget(lambda: 1000), lambda: 10)
+    bench = replace(busy(), large_memory=part)
+    await part.ranked().take(10)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(part.ranked().take, 1)
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+        bench.lane.small_left = True
+        assert holding_back(bench, paused=False, stopping=False) == "waiting for S3"
+        bench.lane.small_left = False
+        assert holding_back(bench, paused=False, stopping=False) == "limited by --max-memory"
+        tasks.cancel_scope.cancel()
 
 
 async def test_a_ceiling_asked_for_is_named() -> None:
@@ -154,4 +186,5 @@ def test_a_finished_run_is_kept_as_json() -> None:
     assert run_json(summary, 7) == {
         "settled": 7, "seconds": 1.235, "retries": 2, "bytes": {"read": 5, "written": 6},
         "requests": {"s3": {"GetObject": 1}, "azure": {"PutBlob": 1}}, "stopped": "interrupted",
+        "travelled": {"server": 0, "stream": 0, "bytes_pulled": 0, "given_up": ""},
     }  # fmt: skip

@@ -10,6 +10,7 @@ import click
 from blobmove.cli.faces import open_faces
 from blobmove.cli.flags import READABLE, READABLE_OR_STDIN, Shared, assemble, begin, chosen, setting, shared
 from blobmove.cli.words import DESTINATION, SOURCE
+from blobmove.core.crew import workers_for
 from blobmove.core.errors import UsageError
 from blobmove.core.headers import MetadataNames
 from blobmove.core.settings import Addressing, PlanSettings
@@ -65,7 +66,9 @@ def command(**given: Any) -> int:  # noqa: ANN401
         if settings.target_hours is not None:
             seconds = settings.target_hours * 3600
             document["forecast"]["target"] = {"seconds": seconds, "bytes_per_second": result.to_copy_bytes / seconds,
-                                              "objects_per_second": result.to_copy / seconds}
+                                              "objects_per_second": result.to_copy / seconds,
+                                              "workers": workers_for(result.to_copy, result.to_copy_bytes,
+                                                                     settings.target_hours)}
         faces.tell(plan_text(result, target_hours=settings.target_hours, paint=faces.paint), document)
     return 0
 

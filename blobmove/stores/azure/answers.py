@@ -6,7 +6,7 @@ import html
 import re
 from typing import Final
 
-from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.errors import Kind, PullRefused, Side, StoreError
 from blobmove.core.secrets import redact
 from blobmove.stores.http import Answer
 
@@ -73,6 +73,35 @@ def error_of(answer: Answer) -> StoreError:
         status=answer.status,
         retry_after=_seconds(answer.headers.get("retry-after")),
     )
+
+
+_ABOUT_SOURCE: Final = frozenset({
+    "CannotVerifyCopySource", "SourceConditionNotMet", "InvalidSourceBlobUrl", "InvalidSourceBlobType",
+    "OutOfRangeInput", "APINotImplemented", "FeatureNotSupported",
+})  # fmt: skip
+_SOURCE: Final = re.compile(r"<(CopySource(?:StatusCode|ErrorCode|ErrorMessage))>([^<]{1,600})</")
+
+
+def pull_error_of(answer: Answer) -> StoreError:
+    """Like error_of, for a copy from a URL: PullRefused where the cause is the source, its own answer told apart.
+
+    Azure passes the source's answer on in `x-ms-copy-source-*` headers and in the body (azure-blob.md section 1.4).
+    """
+    error = error_of(answer)
+    text = bytes(answer.body[:4096]).decode("utf-8", "replace")
+    told = dict(_SOURCE.findall(text))
+    status = answer.headers.get("x-ms-copy-source-status-code") or told.get("CopySourceStatusCode", "")
+    code = answer.headers.get("x-ms-copy-source-error-code") or told.get("CopySourceErrorCode", "")
+    about_header = error.status == 400 and ("x-ms-copy-source" in text or "x-ms-source-" in text)
+    if not (status or code or about_header or error.code in _ABOUT_SOURCE or error.status == 501):
+        return error
+    if error.kind is Kind.CORRUPT:
+        return error
+    detail = html.unescape(told.get("CopySourceErrorMessage", error.detail))
+    return PullRefused(
+        error.code, "" if "://" in detail else redact(detail), status=error.status,
+        source_status=int(status) if status.isdecimal() else 0, source_code=code,
+    )  # fmt: skip
 
 
 def classify(status: int, code: str) -> Kind:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -13,11 +15,16 @@ from blobmove.core.digests import azure_crc64, bare, from_base64, to_base64
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import BlobProperties
 from blobmove.stores.azure.account import API_VERSION, Authorizer
-from blobmove.stores.azure.answers import error_of
+from blobmove.stores.azure.answers import error_of, pull_error_of
 from blobmove.stores.azure.blocklist import read_block_list
 from blobmove.stores.http import Answer, Body, HttpClient
 
 _SAFE: Final = "/-_.~"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9/\-_.~]*\Z").match
+_VERSION: Final = ("x-ms-version", API_VERSION)
+
+_PULL_SPEED: Final = 32
+"""How much faster than to us bytes must flow from S3 to Azure at least: 1 MiB/s, before a copy is given up."""
 
 PLACEHOLDER: Final = "blobmove_placeholder"
 """The metadata name that marks an empty blob of put_placeholder."""
@@ -51,6 +58,24 @@ class BlobFacts:
     placeholder: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What Azure is to copy: a presigned URL, the ETag it must still have, `length` bytes from `offset` on."""
+
+    url: str = field(repr=False)  # it carries a signature
+    etag: str
+    length: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A blob that Azure copied from a URL: its etag, and the MD5 Azure found in the bytes (None: it does not say)."""
+
+    etag: str
+    md5: bytes | None
+
+
 class AzureBlobs:
     """The data path of one container. `requests` counts what went over the wire by operation."""
 
@@ -81,7 +106,7 @@ class AzureBlobs:
             *_property_headers(properties, tier),
         ]
         answer = await self._send("PutBlob", "PUT", name, "", headers, body)
-        return bare(answer.headers.get("etag", ""))
+        return answer.etag
 
     async def put_block(self, name: str, block_id: str, body: Body, *, crc64: int) -> None:
         """Put Block; Azure recomputes the CRC-64 over what arrived. Raises StoreError (CORRUPT on Crc64Mismatch)."""
@@ -111,7 +136,53 @@ class AzureBlobs:
             *_property_headers(properties, tier),
         ]
         answer = await self._send("PutBlockList", "PUT", name, "comp=blocklist", headers, body)
-        return bare(answer.headers.get("etag", ""))
+        return answer.etag
+
+    async def put_blob_from_url(
+        self,
+        name: str,
+        origin: Origin,
+        *,
+        md5: bytes,
+        properties: BlobProperties,
+        condition: Condition = ABSENT,
+        tier: str | None = None,
+    ) -> Pulled:
+        """Put Blob From URL; Azure fetches the whole, refuses bytes without this `md5`, stores the MD5 it computed.
+
+        No Content-MD5 is claimed for the blob, so that the one in the answer is Azure's own. Raises StoreError: CORRUPT
+        on Md5Mismatch, EXISTS when the condition fails, PullRefused where the source cannot be read.
+        """
+        headers = [
+            ("x-ms-blob-type", "BlockBlob"),
+            ("x-ms-copy-source", origin.url),
+            ("x-ms-copy-source-blob-properties", "false"),
+            ("x-ms-source-if-match", f'"{origin.etag}"'),
+            ("x-ms-source-content-md5", to_base64(md5)),
+            condition.header(),
+            *_property_headers(properties, tier),
+        ]
+        answer = await self._send(
+            "PutBlobFromURL", "PUT", name, "", headers, expect_bytes=origin.length // _PULL_SPEED, late=True
+        )
+        return Pulled(answer.etag, from_base64(answer.headers.get("content-md5")))
+
+    async def put_block_from_url(self, name: str, block_id: str, origin: Origin) -> bytes | None:
+        """Put Block From URL; the CRC-64 (big-endian) that Azure computed over what came, None where it does not say.
+
+        Nothing is sent to compare it with, else the answer would not tell it. Raises StoreError, PullRefused.
+        """
+        headers = [
+            ("x-ms-copy-source", origin.url),
+            ("x-ms-source-range", f"bytes={origin.offset}-{origin.offset + origin.length - 1}"),
+            ("x-ms-source-if-match", f'"{origin.etag}"'),
+        ]
+        query = f"comp=block&blockid={quote(to_base64(block_id.encode()), safe='')}"
+        answer = await self._send(
+            "PutBlockFromURL", "PUT", name, query, headers, expect_bytes=origin.length // _PULL_SPEED, late=True
+        )
+        raw = from_base64(answer.headers.get("x-ms-content-crc64"))
+        return raw[::-1] if raw is not None and len(raw) == 8 else None
 
     async def put_placeholder(self, name: str) -> str:
         """Commit an empty, marked blob where there is none: that drops the name's uncommitted blocks. Its etag."""
@@ -139,18 +210,31 @@ class AzureBlobs:
 
     async def properties(self, name: str) -> BlobFacts | None:
         """Size, MD5 and etag of a blob, or None where there is none."""
-        try:
-            answer = await self._send("GetBlobProperties", "HEAD", name, "", [])
-        except StoreError as error:
-            if error.kind is Kind.MISSING:
-                return None
-            raise
+        answer = await self.describe(name)
+        if answer is None:
+            return None
         told = answer.headers
         return BlobFacts(
             int(told.get("content-length", "-1")), from_base64(told.get("content-md5")), bare(told.get("etag", "")),
             told.get("content-type"), told.get("x-ms-blob-type", "BlockBlob"),
             told.get("content-length") == "0" and f"x-ms-meta-{PLACEHOLDER}" in told,
         )
+
+    async def describe(self, name: str) -> Answer | None:
+        """All headers of a blob: properties, metadata and Content-MD5; None where there is none."""
+        try:
+            return await self._send("GetBlobProperties", "HEAD", name, "", [])
+        except StoreError as error:
+            if error.kind is Kind.MISSING:
+                return None
+            raise
+
+    async def whole(self, name: str, *, etag: str, size: int) -> Answer:
+        """The blob with this etag, headers and all `size` bytes. Raises StoreError (CORRUPT for another length)."""
+        answer = await self._send("GetBlob", "GET", name, "", [Condition(etag).header()], expect_bytes=size)
+        if len(answer.body) != size:
+            raise StoreError(Side.DESTINATION, Kind.CORRUPT, "LengthDiffers", f"{len(answer.body)} bytes came")
+        return answer
 
     async def read(self, name: str, offset: int, length: int, *, etag: str | None = None) -> Body:
         """Read `length` bytes at `offset`, of the blob with this etag where one is given."""
@@ -182,20 +266,27 @@ class AzureBlobs:
         headers: list[tuple[str, str]],
         body: Body | None = None,
         expect_bytes: int = 0,
+        late: bool = False,
     ) -> Answer:
         signature, allowed = await self._authorizer.allow()
-        url = self._base if name is None else f"{self._base}/{quote(name, safe=_SAFE)}"
-        joined = "&".join(part for part in (query, signature) if part)
-        headers += (("x-ms-version", API_VERSION), *allowed)
+        url = self._base if name is None else f"{self._base}/{encode_name(name)}"
+        if query or signature:
+            url = f"{url}?{query}&{signature}" if query and signature else f"{url}?{query or signature}"
+        headers += (_VERSION, *allowed)
         self.requests[operation] += 1
-        answer = await self._http.send(method, f"{url}?{joined}" if joined else url, headers, body,
-                                       expect_bytes=expect_bytes)
+        answer = await self._http.send(method, url, headers, body, expect_bytes=expect_bytes, late=late)
         if answer.status >= 300:
-            raise error_of(answer)
+            raise (pull_error_of if late else error_of)(answer)
         return answer
 
 
-def _property_headers(properties: BlobProperties, tier: str | None) -> list[tuple[str, str]]:
+def encode_name(name: str) -> str:
+    """A blob name as it goes into a path: percent-encoded once, nothing normalised."""
+    return name if _PLAIN(name) else quote(name, safe=_SAFE)
+
+
+@lru_cache(maxsize=256)
+def _property_headers(properties: BlobProperties, tier: str | None) -> tuple[tuple[str, str], ...]:
     named = (
         ("x-ms-blob-content-type", properties.content_type),
         ("x-ms-blob-content-encoding", properties.content_encoding),
@@ -206,6 +297,6 @@ def _property_headers(properties: BlobProperties, tier: str | None) -> list[tupl
     )
     headers = [(name, value) for name, value in named if value]
     headers += [(f"x-ms-meta-{name}", value) for name, value in properties.metadata]
-    return headers
+    return tuple(headers)
 
 

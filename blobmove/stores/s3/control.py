@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
+
+from anyio import Lock
 
 from blobmove.core.digests import bare
 from blobmove.core.errors import AccessError, BlobmoveError, Side, StoreError, UsageError
@@ -28,42 +31,61 @@ _DENIED: Final = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class S3Settings:
-    """Where a bucket is asked for. None: the standard variables and files decide. `addressing`: auto|path|virtual."""
+    """Where a bucket is asked for. None: the standard variables and files decide. `addressing`: auto|path|virtual.
+
+    `base` is the address in front of every key as an earlier command has found it for this region and endpoint.
+    """
 
     bucket: str
     region: str | None = None
     endpoint: str | None = None
     addressing: str = "auto"
     ca_file: str | None = None
+    base: str | None = None
 
 
 class S3Control:
-    """An open SDK client for one bucket. Use as an async context manager."""
+    """One bucket through the SDK. Use as an async context manager.
+
+    The SDK is only loaded where it is needed: it costs 0.35 s and 40 MiB, and a `copy` that finds static keys in the
+    environment and the bucket's address in its plan has nothing to ask it.
+    """
 
     def __init__(self, settings: S3Settings) -> None:
         self.settings = settings
         self.region = settings.region or ""
         self._stack = AsyncExitStack()
         self._session: Any = None
-        self._client: Any = None
+        self._opened: Any = None
+        self._opening = Lock()
 
     async def __aenter__(self) -> Self:
-        from aiobotocore.session import get_session
-        from botocore.exceptions import BotoCoreError
-
         await self._stack.__aenter__()
-        self._session = get_session()
-        try:
-            configured = self._session.get_config_variable("region")
-            self.region = self.settings.region or configured or "us-east-1"
-            self._client = await self._open(self.region)
-        except (BotoCoreError, ValueError) as error:
-            await self._stack.aclose()
-            raise UsageError("E400-AWS", "the AWS settings cannot be used", cause=str(error)) from None
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
+
+    async def _client(self) -> Any:  # noqa: ANN401 - the SDK's clients have no types
+        """The SDK's client, opened at first need. Raises UsageError where its settings cannot be used."""
+        from botocore.exceptions import BotoCoreError
+
+        async with self._opening:
+            if self._opened is None:
+                try:
+                    configured = self._sdk().get_config_variable("region")
+                    self.region = self.settings.region or configured or "us-east-1"
+                    self._opened = await self._open(self.region)
+                except (BotoCoreError, ValueError) as error:
+                    raise UsageError("E400-AWS", "the AWS settings cannot be used", cause=str(error)) from None
+        return self._opened
+
+    def _sdk(self) -> Any:  # noqa: ANN401 - the SDK's sessions have no types
+        if self._session is None:
+            from aiobotocore.session import get_session
+
+            self._session = get_session()
+        return self._session
 
     async def _open(self, region: str) -> Any:  # noqa: ANN401 - the SDK's clients have no types
         from aiobotocore.config import AioConfig
@@ -77,7 +99,7 @@ class S3Control:
             response_checksum_validation="when_required",
             max_pool_connections=32,
         )
-        client = self._session.create_client(
+        client = self._sdk().create_client(
             "s3", region_name=region, endpoint_url=self.settings.endpoint, config=config,
             verify=self.settings.ca_file or None,
         )
@@ -96,27 +118,31 @@ class S3Control:
         """The bucket's region, after one HeadBucket. Raises UsageError or AccessError with a hint."""
         from botocore.exceptions import ClientError
 
+        client = await self._client()
         try:
-            answer = await self._client.head_bucket(Bucket=self.settings.bucket)
+            answer = await client.head_bucket(Bucket=self.settings.bucket)
         except ClientError as error:
             found = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region")
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             if not found or found == self.region or status not in (301, 307, 400, 403):
                 raise self._explained(error) from None
             self.region = found
-            self._client = await self._open(found)
+            self._opened = await self._open(found)
             return await self.locate()
         except Exception as error:
             raise self._explained(error) from None
         region = answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
         if region and region != self.region and not self.settings.endpoint:
             self.region = region
-            self._client = await self._open(region)
+            self._opened = await self._open(region)
         return self.region
 
     async def credentials(self) -> Credentials:
         """The credentials in force, renewed by the SDK when due. Raises AccessError when there are none."""
-        found = await self._session.get_credentials()
+        static = static_credentials(os.environ)
+        if static is not None:
+            return static
+        found = await self._sdk().get_credentials()
         if found is None:
             raise AccessError(
                 "E401-SOURCE", "no AWS credentials were found",
@@ -131,11 +157,17 @@ class S3Control:
     async def objects(self, http: HttpClient) -> S3Objects:
         """The data path of this bucket: botocore resolves host and path once, our signer does the rest."""
         await self.credentials()
-        url: str = await self._client.generate_presigned_url(
+        base = await self.base()
+        return S3Objects(http, base, self.region, self.credentials, self._head_headers)
+
+    async def base(self) -> str:
+        """The address in front of every key: as known already, else as botocore finds it."""
+        if self.settings.base and self.settings.region:
+            return self.settings.base
+        url: str = await (await self._client()).generate_presigned_url(
             "get_object", Params={"Bucket": self.settings.bucket, "Key": _MARKER}
         )
-        base = url.partition("?")[0].removesuffix(_MARKER)
-        return S3Objects(http, base, self.region, self.credentials, self._head_headers)
+        return url.partition("?")[0].removesuffix(_MARKER)
 
     async def _head_headers(self, key: str, version_id: str | None, etag: str | None) -> dict[str, str]:
         """Headers with UTF-8 values of the same version. Raises StoreError for this object, never for the run.
@@ -147,8 +179,9 @@ class S3Control:
         extra = {"VersionId": version_id} if version_id else {}
         if etag:
             extra["IfMatch"] = f'"{etag}"'
+        client = await self._client()
         try:
-            answer = await self._client.head_object(Bucket=self.settings.bucket, Key=key, **extra)
+            answer = await client.head_object(Bucket=self.settings.bucket, Key=key, **extra)
         except ClientError as error:
             told = error.response.get("Error", {})
             status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -165,7 +198,8 @@ class S3Control:
         """Current objects under `prefix` in pages of 1,000, as ListObjectsV2 shows them."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self.settings.bucket, Prefix=prefix)
+        client = await self._client()
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.settings.bucket, Prefix=prefix)
         try:
             async for page in pages:
                 yield [_version(item) for item in page.get("Contents", [])]
@@ -176,7 +210,8 @@ class S3Control:
         """All versions and delete markers under `prefix` in pages of 1,000, as ListObjectVersions shows them."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        pages = self._client.get_paginator("list_object_versions").paginate(
+        client = await self._client()
+        pages = client.get_paginator("list_object_versions").paginate(
             Bucket=self.settings.bucket, Prefix=prefix
         )
         try:
@@ -191,7 +226,8 @@ class S3Control:
         """The prefixes one level below `prefix` (ReportFiles of the inventory door)."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        pages = self._client.get_paginator("list_objects_v2").paginate(
+        client = await self._client()
+        pages = client.get_paginator("list_objects_v2").paginate(
             Bucket=self.settings.bucket, Prefix=prefix, Delimiter="/"
         )
         try:
@@ -203,8 +239,9 @@ class S3Control:
         """Download one object into `path`. Raises FileNotFoundError where it is missing."""
         from botocore.exceptions import ClientError
 
+        client = await self._client()
         try:
-            answer = await self._client.get_object(Bucket=self.settings.bucket, Key=key)
+            answer = await client.get_object(Bucket=self.settings.bucket, Key=key)
             async with answer["Body"] as body:
                 with path.open("wb") as out:
                     async for chunk in body.iter_chunks(1 << 20):
@@ -220,6 +257,17 @@ class S3Control:
 
     def _explained(self, error: Exception) -> BlobmoveError:
         return explain(error, self.settings)
+
+
+def static_credentials(environ: Mapping[str, str]) -> Credentials | None:
+    """Static keys in the environment, which come first in the SDK's chain; None: the SDK has to look.
+
+    Keys that say when they expire are the SDK's to renew; half a pair is its to complain about.
+    """
+    key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
+    if not key or not secret or environ.get("AWS_CREDENTIAL_EXPIRATION"):
+        return None
+    return Credentials(key, secret, environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN") or None)
 
 
 def _version(item: dict[str, Any]) -> ObjectVersion:

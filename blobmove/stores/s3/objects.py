@@ -9,9 +9,8 @@ from typing import Final
 
 import anyio
 
-from blobmove.core.digests import bare
 from blobmove.core.errors import Kind, Side, StoreError
-from blobmove.stores.http import Answer, HttpClient
+from blobmove.stores.http import Answer, Body, HttpClient
 from blobmove.stores.s3.answers import error_of
 from blobmove.stores.s3.presign import Credentials, Presigner, encode_key
 
@@ -56,6 +55,11 @@ class S3Objects:
         self._renewal = anyio.Lock()
         self.requests: Counter[str] = Counter()
 
+    @property
+    def address(self) -> str:
+        """Where objects are asked for: scheme, host and the path in front of every key."""
+        return f"{self._origin}{self._path}"
+
     async def get(
         self,
         key: str,
@@ -79,7 +83,7 @@ class S3Objects:
         answer = await self._send("GET", key, _extra(version_id), headers, _asking(checksums), expect_bytes)
         if byte_range is not None and (answer.status != 206 or len(answer.body) != byte_range[1]):
             raise StoreError(Side.SOURCE, Kind.CORRUPT, "RangeNotHonoured", f"{len(answer.body)} bytes came")
-        return await self._complete(answer, key, version_id)
+        return await self._complete(answer, key, version_id) if answer.unreadable else answer
 
     async def head(
         self, key: str, *, etag: str | None, version_id: str | None = None, part: int | None = None
@@ -100,7 +104,34 @@ class S3Objects:
                 # bucket that is gone from a key that is. Without partNumber, which S3 refuses beside a range.
                 await self._send("GET", key, _extra(version_id), [*headers, ("range", "bytes=0-0")], [], 1)
             raise
-        return answer if part is not None else await self._complete(answer, key, version_id)
+        return answer if part is not None or not answer.unreadable else await self._complete(answer, key, version_id)
+
+    async def url(self, key: str, *, version_id: str | None = None, expires: int) -> str:
+        """A URL that lets whoever holds it GET this object for `expires` seconds: a secret, for no text whatever."""
+        signer = self._signer
+        if signer is None or time.monotonic() >= self._renew_at:
+            signer = await self._renewed()
+        path = self._path + encode_key(key)
+        return f"{self._origin}{path}?{signer.query('GET', path, _extra(version_id), expires=expires)}"
+
+    async def ask(
+        self, operation: str, method: str, key: str, extra: Pairs, headers: Pairs, body: Body | None = None,
+        *, expect_bytes: int = 0, late: bool = False,
+    ) -> Answer:
+        """A request of any kind, counted as `operation`, with every header signed; the answer whatever its status.
+
+        `expect_bytes` and `late` as in HttpClient.send. Raises StoreError where nobody answers.
+        """
+        path = self._path + encode_key(key)
+        signer = self._signer
+        if signer is None or time.monotonic() >= self._renew_at:
+            signer = await self._renewed()
+        signed = [(name, " ".join(value.split())) for name, value in headers]  # the form that is signed, by the vendor
+        url = f"{self._origin}{path}?{signer.query(method, path, extra, signed)}"
+        self.requests[operation] += 1
+        if body is None and method == "POST":
+            headers = [*headers, ("content-length", "0")]
+        return await self._http.send(method, url, headers, body, expect_bytes=expect_bytes, late=late)
 
     async def renew(self) -> None:
         """Forget the signer, so that the next request asks for fresh credentials."""
@@ -115,7 +146,7 @@ class S3Objects:
             signer = await self._renewed()
         url = f"{self._origin}{path}?{signer.query(method, path, extra, signed)}"
         self.requests["GetObject" if method == "GET" else "HeadObject"] += 1
-        answer = await self._http.send(method, url, [*headers, *signed], expect_bytes=expect)
+        answer = await self._http.send(method, url, headers + signed, expect_bytes=expect)
         if answer.status not in (200, 206):
             raise error_of(answer)
         return answer
@@ -132,11 +163,8 @@ class S3Objects:
 
     async def _complete(self, answer: Answer, key: str, version_id: str | None) -> Answer:
         """Headers with raw UTF-8 are asked for again through the SDK, which can read them. Rare."""
-        if not answer.unreadable:
-            return answer
         self.requests["HeadObject"] += 1
-        etag = bare(answer.headers.get("etag", "")) or None
-        told = await self._header_fallback(key, version_id, etag)
+        told = await self._header_fallback(key, version_id, answer.etag or None)
         headers = {**answer.headers, **{name: told[name] for name in answer.unreadable if name in told}}
         if any(name not in told for name in answer.unreadable):
             headers[UNREADABLE] = "1"

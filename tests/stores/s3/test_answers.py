@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyreqwest.bytes import Bytes
 
 from blobmove.core.errors import Kind, Side
 from blobmove.stores.http import Answer
@@ -18,7 +15,7 @@ XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}
 
 def answer(status: int, text: str = "", **headers: str) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, named, cast(Bytes, text.encode()))
+    return Answer(status, named, text.encode())
 
 
 @pytest.mark.parametrize(("status", "code", "kind"), [
@@ -79,6 +76,6 @@ def test_retry_after_is_read_where_it_is_a_number_of_seconds(text: str, seconds:
 
 @given(st.integers(300, 599), st.binary(max_size=200), st.text(max_size=20))
 def test_no_answer_is_an_error_of_ours(status: int, body: bytes, retry_after: str) -> None:
-    found = error_of(Answer(status, {"retry-after": retry_after}, cast(Bytes, body)))
+    found = error_of(Answer(status, {"retry-after": retry_after}, body))
     assert found.side is Side.SOURCE
     assert found.code

@@ -1,0 +1,173 @@
+"""The decisions of a run on many workers: who may work, how much goes into a batch, how many are out, who gets what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from blobmove.core.blocks import Block
+from blobmove.core.rates import Pace
+from blobmove.core.units import MIB
+
+BATCH_OBJECTS: Final = 500
+"""Objects of a batch: it costs the coordinator about a millisecond, whatever is in it, and its loss as many moves."""
+
+BATCH_BYTES: Final = 256 * MIB
+"""Bytes of a batch, so that its results come back within seconds."""
+
+RANGE_BYTES: Final = 256 * MIB
+"""Bytes of one range of blocks of a large object."""
+
+SPREAD_BLOCKS: Final = 8
+"""An object of so many blocks is spread over several workers, if its proof allows it."""
+
+_LEAST_OBJECTS: Final = 20
+_AHEAD: Final = 1  # a worker has its next batch at hand when one of its own ends
+
+WINDOW_SECONDS: Final = 0.95
+"""Answers are judged in windows of about a pulse, so that every worker's are among them."""
+
+SHARE_FLOOR: Final = 0.1
+"""The least part of an equal share that a worker gets which has asked for nothing lately."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """What must be the same on all workers: versions, and where each has found the two ends of the copy."""
+
+    blobmove: str
+    python: str
+    distributed: str
+    source: str = ""
+    destination: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerShown:
+    """One worker as people see it. Rates in objects and bytes a second; `slots`: requests it may have in flight."""
+
+    name: str
+    state: str
+    objects_per_second: float
+    bytes_per_second: float
+    in_flight: int
+    slots: int
+
+
+def difference(ours: WorkerFacts, theirs: WorkerFacts) -> str:
+    """What differs, both shown; "" where nothing does."""
+    told = []
+    for name in ("blobmove", "python", "distributed", "source", "destination"):
+        here, there = getattr(ours, name), getattr(theirs, name)
+        if here != there:
+            told.append(f"{name}: {here or 'none'} here, {there or 'none'} there")
+    return "; ".join(told)
+
+
+def batch_objects(left: int, places: int) -> int:
+    """How many objects the next batch takes, of so many that are left, with so many batches out at a time.
+
+    Towards the end batches get smaller, so that all workers end at about the same time.
+    """
+    return max(_LEAST_OBJECTS, min(BATCH_OBJECTS, left // (2 * max(1, places))))
+
+
+def batches_out(threads: Mapping[str, int]) -> int:
+    """How many batches may be out: one a thread of each worker, and its next one."""
+    return sum(number + _AHEAD for number in threads.values())
+
+
+def ranges_of(blocks: tuple[Block, ...], places: int) -> list[tuple[Block, ...]]:
+    """The blocks of one object as ranges for several workers, in order: enough for all, none longer than need be."""
+    if not blocks:
+        return []
+    biggest = max(block.length for block in blocks)
+    most = max(1, RANGE_BYTES // biggest)
+    length = max(1, min(most, len(blocks) // (2 * max(1, places))))
+    return [blocks[start:start + length] for start in range(0, len(blocks), length)]
+
+
+def divided(total: int, number: int) -> int:
+    """One worker's part of a whole number that all of them share; each gets at least one."""
+    return max(1, total // max(1, number))
+
+
+def portions(total: float, wanted: Mapping[str, float]) -> dict[str, float]:
+    """A rate divided among workers by what each has used lately; who has used nothing still gets a little."""
+    if not wanted:
+        return {}
+    floor = SHARE_FLOOR * max(sum(wanted.values()), 1e-9) / len(wanted)
+    weights = {name: max(floor, use) for name, use in wanted.items()}
+    whole = sum(weights.values())
+    return {name: total * weight / whole for name, weight in weights.items()}
+
+
+class GivenPace(Pace):
+    """A pace that somebody else decides: it obeys, and learns nothing by itself."""
+
+    __slots__ = ()
+
+    def listens(self) -> bool:
+        """Never: the coordinator hears of the refusals."""
+        return False
+
+    def turn(self, span: float, good: int, refused: int) -> float:
+        """Nothing is learnt from a window."""
+        return 0.0
+
+    def forgotten(self) -> bool:
+        """Only who gave it takes it back."""
+        return False
+
+
+class SharedPace:
+    """The pace of all workers together to one side: the same curve as in one process, on the sum of their answers.
+
+    `rate` in requests a second is None until one of them was refused something.
+    """
+
+    def __init__(self) -> None:
+        self._pace: Pace | None = None
+        self._least = 0.0
+        self._span = 0.0
+        self._good = self._refused = 0
+        self.refused = 0
+
+    @property
+    def rate(self) -> float | None:
+        return self._pace.rate if self._pace is not None else None
+
+    def hear(self, span: float, good: int, refused: int) -> None:
+        """What all workers were answered in the last `span` seconds."""
+        self.refused += refused
+        self._span += span
+        self._good += good
+        self._refused += refused
+        if self._span < max(self._least, WINDOW_SECONDS):
+            return
+        span, good, refused = self._span, self._good, self._refused
+        self._span, self._good, self._refused, self._least = 0.0, 0, 0, 0.0
+        if self._pace is None:
+            if refused:
+                self._pace = Pace(max(1.0, good / span))
+                self._least = self._pace.measure(0.0)
+            return
+        if refused and self._pace.listens():
+            self._least = self._pace.measure(0.0)
+            return
+        self._least = self._pace.turn(span, good, refused)
+        if self._pace.forgotten():
+            self._pace = None
+
+
+WORKER_OBJECTS: Final = 1000.0
+WORKER_BYTES: Final = 350.0 * MIB
+"""What a worker of one core moves in a second, to plan with (docs/explanation/performance.md)."""
+
+
+def workers_for(objects: int, size: int, hours: float) -> int:
+    """How many workers of one core move so many objects of so many bytes together within these hours."""
+    seconds = max(1.0, hours * 3600)
+    needed = max(objects / WORKER_OBJECTS, size / WORKER_BYTES) / seconds
+    return max(1, -int(-needed // 1))

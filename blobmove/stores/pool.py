@@ -1,0 +1,263 @@
+"""The connections to one side: opened at need (TLS, proxies), used again while warm, watched for silence."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import ssl
+from base64 import b64encode
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from blobmove.core.errors import UsageError
+from blobmove.stores.framing import Reply, Silence, WireError
+from blobmove.stores.wire import Buffer, Connection, room
+
+CONNECT_SECONDS: Final = 15.0
+READ_SECONDS: Final = 90.0
+"""Silence before a request counts as lost. Azure answers a large Put Block late (azure-blob.md 5.2)."""
+
+IDLE_SECONDS: Final = 4.0
+"""A connection unused for so long is closed: servers close theirs after 5 s and more, and a request sent into that
+moment would be lost. In a run that has work none is idle for so long."""
+
+_LOOK_SECONDS: Final = 1.0
+_HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+\Z").match
+_UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
+"""OpenSSL's verify codes for a certificate that is well, but whose authority nobody here knows."""
+
+
+class CannotConnect(WireError):
+    """Raised when no connection could be made: name, port, TLS or proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy on the way. `allowed` is the header line that says who asks, with its line end, or empty: a secret."""
+
+    host: str
+    port: int
+    allowed: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One end to connect to. `host` without brackets."""
+
+    host: str
+    port: int
+    encrypted: bool
+    proxy: Proxy | None = None
+
+
+class Pool:
+    """All connections of one side, whatever hosts it has. For one event loop."""
+
+    def __init__(self, *, ca_file: str | None = None) -> None:
+        # A file that is none is said at once; the system's take 30 ms to load and are not always needed.
+        self._certificates = trusted(ca_file) if ca_file else None
+        self._places: dict[str, Place] = {}
+        self._warm: defaultdict[str, list[Connection]] = defaultdict(list)
+        self._busy: set[Connection] = set()
+        self._watch: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._room = room()
+        self._closed = False
+
+    async def ask(
+        self, origin: str, head: bytes, body: Buffer | None, *, seconds: float, head_only: bool, late: bool, most: int
+    ) -> Reply:
+        """One request to `origin` (scheme and authority) and its whole answer, within `seconds`.
+
+        `late`: silence is not looked at, the answer may take as long as it takes. `most`: the longest body, in bytes.
+        Raises WireError.
+        """
+        loop = asyncio.get_running_loop()
+        warm = self._warm[origin]
+        connection = None
+        while warm and connection is None:
+            found = warm.pop()
+            connection = found if found.open else None
+        if connection is None:
+            connection = await self._connect(loop, self.place(origin))
+        elif loop is not self._loop:
+            raise RuntimeError("a pool is for one event loop")
+        connection.deadline = loop.time() + seconds
+        connection.late = late
+        self._busy.add(connection)
+        if self._watch is None:
+            self._watch = loop.call_later(_LOOK_SECONDS, self._look, loop)
+        try:
+            reply = await connection.ask(head, body, head_only=head_only, most=most)
+        finally:
+            self._busy.discard(connection)
+        if connection.reusable():
+            connection.idle_since = loop.time()
+            warm.append(connection)
+        else:
+            connection.abort()
+        return reply
+
+    def place(self, origin: str) -> Place:
+        """Where `origin` is, and by which proxy. Raises CannotConnect where that cannot be understood."""
+        found = self._places.get(origin)
+        if found is None:
+            found = self._places[origin] = find_place(origin)
+        return found
+
+    async def close(self) -> None:
+        """Close all connections at once; requests on their way end with WireError."""
+        self._closed = True
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        for connection in [*self._busy, *(one for warm in self._warm.values() for one in warm)]:
+            connection.abort()
+        self._warm.clear()
+        await asyncio.sleep(0)  # the event loop closes the sockets in its next round
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, place: Place) -> Connection:
+        if self._loop is not None and loop is not self._loop:
+            raise RuntimeError("a pool is for one event loop")
+        self._loop = loop
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                connection = await self._connect_to(loop, place)
+        except TimeoutError:
+            raise CannotConnect(f"no connection within {CONNECT_SECONDS:.0f} s") from None
+        except ssl.SSLCertVerificationError as error:
+            hint = "; AWS_CA_BUNDLE (S3) and SSL_CERT_FILE (Azure) name a file with a private authority"
+            hint = hint if error.verify_code in _UNKNOWN_AUTHORITY else ""
+            raise CannotConnect(f"certificate verify failed: {error.verify_message}{hint}") from None
+        except ssl.SSLError as error:  # its text names file and line of the library
+            raise CannotConnect(f"TLS: {error.reason or type(error).__name__}") from None
+        except OSError as error:
+            raise CannotConnect(error.strerror or str(error) or type(error).__name__) from None
+        except UnicodeError:
+            raise CannotConnect("the host's name is none") from None
+        if self._closed:
+            connection.abort()
+            raise WireError("closed")
+        return connection
+
+    async def _connect_to(self, loop: asyncio.AbstractEventLoop, place: Place) -> Connection:
+        certificates = self._trusted() if place.encrypted else None
+        if place.proxy is None:
+            _, connection = await loop.create_connection(
+                lambda: Connection(loop, self._room), place.host, place.port, ssl=certificates
+            )
+            return connection
+        _, connection = await loop.create_connection(
+            lambda: Connection(loop, self._room), place.proxy.host, place.proxy.port
+        )
+        if certificates is not None:
+            await _tunnel(loop, connection, place, place.proxy, certificates)
+        return connection
+
+    def _trusted(self) -> ssl.SSLContext:
+        if self._certificates is None:
+            self._certificates = trusted(None)
+        return self._certificates
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Once a second: end what has been silent for too long, close what nobody uses."""
+        now = loop.time()
+        for connection in list(self._busy):
+            connection.look(now)
+            if now >= connection.deadline:
+                connection.abort(Silence("the request took too long"))
+            elif not connection.late and now - connection.heard_at >= READ_SECONDS:
+                connection.abort(Silence(f"nothing came for {READ_SECONDS:.0f} s"))
+        for warm in self._warm.values():
+            cold = [one for one in warm if not one.open or now - one.idle_since >= IDLE_SECONDS]
+            for one in cold:
+                warm.remove(one)
+                one.abort()
+        waiting = bool(self._busy) or any(self._warm.values())
+        self._watch = loop.call_later(_LOOK_SECONDS, self._look, loop) if waiting else None
+
+
+async def _tunnel(
+    loop: asyncio.AbstractEventLoop, connection: Connection, place: Place, proxy: Proxy, certificates: ssl.SSLContext
+) -> None:
+    """Let the proxy connect to `place`, and speak TLS with that. Raises WireError, OSError; then it is closed."""
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    target = f"{host}:{place.port}"
+    try:
+        reply = await connection.ask(
+            f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n{proxy.allowed}\r\n".encode("ascii"), None,
+            head_only=True, most=0,
+        )
+    except UnicodeError:
+        connection.abort()
+        raise
+    except CannotConnect:
+        raise
+    except WireError as error:
+        raise CannotConnect(f"the proxy: {error}") from None
+    if not 200 <= reply.status < 300:
+        connection.abort()
+        raise CannotConnect(f"the proxy answered {reply.status}")
+    if not connection.open:
+        raise CannotConnect("the proxy said more than was asked")
+    transport = await loop.start_tls(connection.transport, connection, certificates, server_hostname=place.host)
+    if transport is None:
+        raise CannotConnect("the proxy closed the connection")
+    connection.connection_made(transport)
+
+
+def find_place(origin: str) -> Place:
+    """Where `origin` is, and by which proxy the environment says. Raises CannotConnect, without the proxy's URL."""
+    try:
+        parts = urlsplit(origin)
+        encrypted = parts.scheme == "https"
+        host, port = parts.hostname or "", parts.port or (443 if encrypted else 80)
+    except ValueError:
+        raise CannotConnect("the address is none") from None
+    named = getproxies().get(parts.scheme, "")
+    if not named or proxy_bypass(parts.netloc) or proxy_bypass(host):
+        return Place(host, port, encrypted)
+    return Place(host, port, encrypted, _proxy(named))
+
+
+def _proxy(named: str) -> Proxy:
+    try:
+        parts = urlsplit(named if "://" in named else f"http://{named}")
+        host, port = parts.hostname or "", parts.port or 80
+    except ValueError:  # its text holds a piece of the URL
+        raise CannotConnect("the proxy's address is none") from None
+    if not host or parts.scheme != "http":
+        raise CannotConnect("the proxy's address is not of the kind http://host:port")
+    allowed = ""
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        allowed = f"proxy-authorization: Basic {b64encode(pair.encode()).decode('ascii')}\r\n"
+    return Proxy(host, port, allowed)
+
+
+def trusted(ca_file: str | None) -> ssl.SSLContext:
+    """The system's certificates, and those of a CA file the operator named. Raises UsageError where it is none."""
+    context = ssl.create_default_context()
+    if not context.cert_store_stats()["x509_ca"] and not _has_hashed():
+        import certifi  # a Python without certificates of its own, as on macOS
+
+        context.load_verify_locations(certifi.where())
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise UsageError("E400-CA", f"{ca_file} is not a file of certificates", cause=str(error),
+                             hint="check AWS_CA_BUNDLE and SSL_CERT_FILE: a PEM file, or not set") from None
+    return context
+
+
+def _has_hashed() -> bool:
+    """Whether there is a folder of certificates that OpenSSL looks into at need: such do not count as loaded."""
+    folder = ssl.get_default_verify_paths().capath
+    return bool(folder) and any(_HASHED(name) for name in os.listdir(folder))
