@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from blobmove.cli.invocation import Invocation
 
 _PACKAGES: Final = (
-    "blobmove", "aiobotocore", "botocore", "azure-storage-blob", "azure-identity", "pyreqwest", "awscrt", "anyio",
+    "blobmove", "aiobotocore", "botocore", "azure-storage-blob", "azure-identity", "certifi", "awscrt", "anyio",
     "uvloop", "sqlalchemy", "pymysql", "pyarrow", "click", "tqdm",
 )
 _PREFIXES: Final = ("BLOBMOVE_", "AWS_", "AZURE_")

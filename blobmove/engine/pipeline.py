@@ -49,7 +49,7 @@ class Pipeline(Generic[T, R]):
     """What flows where. `act` never raises for an object's sake; `record` is called with batches, one at a time.
 
     `pages` yields lists of work; `places` tells how many may be acted on at once now; `hold` is awaited before each
-    piece of work and may delay it (pause file).
+    piece of work and may delay it (pause file). With `long_pieces` somebody always waits for the next page.
     """
 
     pages: Pages[T]
@@ -59,6 +59,7 @@ class Pipeline(Generic[T, R]):
     stop: Stop
     hold: Callable[[], Awaitable[None]]
     large: Large[T] | None = None
+    long_pieces: bool = False
 
     async def run(self) -> None:
         """Run until the pages are through or a stop has drained."""
@@ -195,6 +196,11 @@ class _Shift(Generic[T, R]):
             large.lane.small_left = False
         return large if large.lane.admits(large.size(self.large.page[0]), self.line.places()) else None
 
+    def _nobody_waits(self) -> bool:
+        """Whether more may come and nobody stands there to take it, where a page may hold a single long piece."""
+        feed = self.large if self.others.ended else self.others
+        return self.line.long_pieces and not feed.ended and not feed.turn.locked()
+
     async def _move_large(self, large: Large[T], item: T) -> None:
         size = large.size(item)
         large.lane.begin(size)
@@ -205,7 +211,9 @@ class _Shift(Generic[T, R]):
 
     async def _move(self, item: T) -> None:
         line = self.line
-        if self.movers < line.places() and (self.others.page or self._large_is_next() is not None):
+        if self.movers < line.places() and (
+            self.others.page or self._large_is_next() is not None or self._nobody_waits()
+        ):
             self.hire()
         await line.hold()
         if line.stop.is_set():

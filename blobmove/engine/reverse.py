@@ -46,7 +46,9 @@ async def _move(desk: ReverseBench, item: Returning, attempts: Attempts) -> Outc
     if told is None or f"x-ms-meta-{PLACEHOLDER}" in told.headers:
         return Outcome(item.id, State.GONE, "not-on-azure", attempts=attempts.count)
     blob = read_blob(told.headers)
-    trip = Trip(desk, bench.for_large() if blob.size >= LARGE_BYTES else bench, item, blob, attempts)
+    left_behind = (*(("header-unreadable",) if told.unreadable else ()),
+                   *(("tags-not-copied",) if "x-ms-tag-count" in told.headers else ()))
+    trip = Trip(desk, bench.for_large() if blob.size >= LARGE_BYTES else bench, item, blob, attempts, left_behind)
     if item.upload is not None:
         left = item.upload
         await trip.to_s3(lambda: desk.s3.abort(item.key, left))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from anyio import to_thread
@@ -84,15 +84,14 @@ async def _md5_in_s3(trip: Trip, there: There) -> bytes:
     return hasher.digest()
 
 
-def ended(trip: Trip, state: State, found: Digests, proof: Proof | None, source_etag: str, *,
-          notes: Sequence[str] = ()) -> Outcome:
+def ended(trip: Trip, state: State, found: Digests, proof: Proof | None, source_etag: str) -> Outcome:
     """The outcome of a blob that was read. `source_etag` is that of the object in S3."""
     return Outcome(
         trip.item.id, state, DIFFERENT if state is State.CONFLICT else "", attempts=trip.attempts.count,
         size=trip.blob.size, proof=proof if state is not State.CONFLICT else None, md5=found["md5"],
         crc64=found["crc64nvme"], source_etag=source_etag or None, blob_etag=trip.blob.etag,
         content_type=trip.blob.headers.get("content-type"), seconds=trip.attempts.seconds,
-        notes=tuple(dict.fromkeys((*trip.notes, *notes))),
+        notes=(*trip.left_behind, *trip.notes),
     )  # fmt: skip
 
 

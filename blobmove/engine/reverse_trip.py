@@ -32,13 +32,17 @@ class ReverseBench:
 
 @dataclass(slots=True)
 class Trip:
-    """One blob under way. `bench` as this blob sees it; `lost` says that a write to S3 may have been done unheard."""
+    """One blob under way. `bench` as this blob sees it; `lost` says that a write to S3 may have been done unheard.
+
+    `left_behind` are notes of what does not go along, `notes` those of the bytes as they were read last.
+    """
 
     desk: ReverseBench
     bench: Bench
     item: Returning
     blob: Blob
     attempts: Attempts
+    left_behind: tuple[str, ...] = ()
     lost: bool = False
     notes: list[str] = field(default_factory=list)
 

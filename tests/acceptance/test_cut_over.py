@@ -96,11 +96,15 @@ def test_every_command_of_the_page_works_in_its_place_and_the_way_back_leads_bac
     (sweep,) = typist.types("Sweep", 0)
     assert (sweep.document["rows"], sweep.document["born"]) == (0, 1)
 
-    born, _runs, undone = typist.types("Back", 0, 0, 0)
+    born, ahead, brought, _runs, undone, _plan, _copy, _verify, last = typist.types("Back", *[0] * 9)
     assert "1 row" in born.out
     lines = (world.desk / "born.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["key"] for line in lines] == ["key101"]
+    assert "Would copy 1 object" in ahead.out
+    assert "back in S3 and proven" in brought.out
+    assert world.s3.get_object(Bucket=world.bucket, Key="key101")["Body"].read() == world.body("key101")
     assert f"Took back {ROWS + 1} rows" in undone.out
-    assert app.dump() == late
+    assert "Flipped 1 row" in last.out
+    assert app.dump() == [line.replace("'azure'", "'amazon'") for line in late], "and nothing else has changed"
     typist.types("Afterwards", 0, 0)
     assert typist.left() == {}

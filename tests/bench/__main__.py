@@ -97,8 +97,8 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--rounds", type=int, help="runs of each contestant on each stage (default: 3, quick 1)")
     words.add_argument("--objects", type=int, help="the first so many objects of each case only")
     words.add_argument("--quick", action="store_true", help="few objects, under a minute")
-    words.add_argument("--pin", choices=("apart", "none"), default="apart",
-                       help="apart: the cloud on one CPU, the tools on the others (default)")
+    words.add_argument("--pin", choices=("apart", "none"), default="none",
+                       help="apart: the cloud on one CPU, the tools on the others; none: all share (default)")
     words.add_argument("--from", dest="given", action="append", type=Path, metavar="FILE",
                        help="measure nothing, take the results of an earlier --json (repeatable)")
     words.add_argument("--json", type=Path, metavar="FILE", help="write all runs as JSON")

@@ -1,4 +1,4 @@
-"""`copy --reverse` on the simulated cloud: what was born on Azure goes to S3, proven, and nothing there is overwritten."""
+"""`copy --reverse` on the simulated cloud: what was born on Azure goes to S3, proven; nothing there is overwritten."""
 
 from __future__ import annotations
 
@@ -223,6 +223,12 @@ def test_a_blob_that_is_written_anew_meanwhile_is_changed_and_goes_with_the_next
     assert (counted(summary), summary["reasons"]) == ({"changed": 1}, {"blob-changed": 1})
     desk.cloud.drop_rule(rule)
     assert counted(back(desk)) == {"copied": 1}
+
+
+def test_an_archived_blob_cannot_be_read_and_says_so(desk: Desk) -> None:
+    born(desk, BlobSpec(name="cold", size=50, tier="Archive"), BlobSpec(name="warm", size=50, tier="Cool"))
+    summary = back(desk, expect=1)
+    assert (counted(summary), summary["reasons"]) == ({"copied": 1, "failed": 1}, {"E409-DESTINATION": 1})
 
 
 def test_what_is_not_on_azure_is_gone_and_what_s3_cannot_hold_is_refused(desk: Desk) -> None:

@@ -43,7 +43,7 @@ def test_the_numbers_of_states_and_proofs_never_change() -> None:
     }  # fmt: skip
     assert {proof.value: number for proof, number in PROOFS.items()} == {
         "etag-md5": 20, "crc64nvme": 21, "crc32c": 22, "crc32": 23, "sha256": 24, "sha1": 25, "multipart-etag": 26,
-        "composite": 27, "rails-md5": 28, "read-back": 29,
+        "composite": 27, "rails-md5": 28, "read-back": 29, "azure-md5": 30,
     }  # fmt: skip
 
 

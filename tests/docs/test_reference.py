@@ -34,10 +34,10 @@ WIRE = re.compile(
 )
 """Words with hyphens that are no reasons: headers, encodings, a command, a role, the proofs."""
 
-DECIDING = ("names", "selection", "headers", "flipping")
+DECIDING = ("names", "selection", "headers", "flipping", "reverse")
 """Modules of core whose functions answer with a reason."""
 
-ANSWERING = ("refusal", "_which", "_skip_reason", "gate", "_checksum_gate")
+ANSWERING = ("refusal", "refusal_back", "_which", "_skip_reason", "gate", "_checksum_gate")
 """Functions that return a reason, also one without a hyphen."""
 
 COUNTS = (

@@ -51,8 +51,10 @@ def _others(found: Figures) -> Iterator[str]:
         yield f"| {name} | {told[f'{name}.seconds']} | {told[f'{name}.cpu_seconds']} | {_mib(told[f'{name}.rss'])} |"
     yield f"| verify, to its first request | {told['verify, first request.seconds']} | | |"
     yield ""
-    yield (f"Bytes an object: {told['pending.bytes_per_row']} when planned, {told['settled.bytes_per_row']} when all"
-           f" are settled, {told['planned again.bytes_per_row']} after the same plan again.")
+    moments = {"pending": "when planned", "settled": "when all are settled", "planned again": "after the same again"}
+    sizes = [f"{told[f'{name}.bytes_per_row']} {when}" for name, when in moments.items()
+             if f"{name}.bytes_per_row" in told]
+    yield f"Bytes an object: {', '.join(sizes)}."
 
 
 def _mib(size: int) -> str:

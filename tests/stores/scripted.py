@@ -70,7 +70,9 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[Served]:
+async def serving(
+    script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[Served]:
     """Run `script` for each connection. When it returns the connection is closed."""
     served = Served(0)
 
@@ -78,15 +80,15 @@ async def serving(script: Script, *, tls: ssl.SSLContext | None = None, host: st
         task = asyncio.current_task()
         assert task is not None
         served.tasks.add(task)
+        task.add_done_callback(served.tasks.discard)
         served.connections += 1
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await script(Peer(reader, writer, served.connections))
+        except asyncio.CancelledError:
+            writer.transport.abort()
         finally:
             writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-            served.tasks.discard(task)
 
     server = await asyncio.start_server(meet, host, 0, ssl=tls)
     served.port = server.sockets[0].getsockname()[1]
@@ -96,7 +98,7 @@ async def serving(script: Script, *, tls: ssl.SSLContext | None = None, host: st
         server.close()
         for task in list(served.tasks):
             task.cancel()
-        while served.tasks:
+        if served.tasks:
             await asyncio.wait(list(served.tasks))
 
 

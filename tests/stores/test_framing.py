@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,8 +49,8 @@ def test_status_lines_that_are_none(status: str) -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "no colon", ": no name", "spaced : x", " folded: x", "\tfolded", "", "na\x7fme: x", "n\N{LATIN SMALL LETTER E WITH ACUTE}: x",
-    "a: b\rc", "a: b\nc: d", "a: b\x00", "a\x00: b",
+    "no colon", ": no name", "spaced : x", " folded: x", "\tfolded", "", "na\x7fme: x",
+    "n\N{LATIN SMALL LETTER E WITH ACUTE}: x", "a: b\rc", "a: b\nc: d", "a: b\x00", "a\x00: b",
 ])
 def test_header_lines_that_are_none(line: str) -> None:
     with pytest.raises(WireError):
@@ -114,7 +116,7 @@ CHUNKS = b"4;name=\"a;b\"\r\nwiki\r\n00C ; x\r\npedia\r\nin \r\n\r\n0;last\r\nTr
 @given(st.lists(st.integers(1, len(CHUNKS) - 1), max_size=6))
 def test_chunks_cut_anywhere_are_the_same_body(cuts: list[int]) -> None:
     chunks, kept, edges = Chunks(1000), b"", sorted({0, *cuts, len(CHUNKS)})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         assert not chunks.ended
         kept = chunks.feed(kept + CHUNKS[start:end])
 
@@ -134,7 +136,9 @@ def test_chunks_that_are_none(data: bytes) -> None:
         Chunks(1000).feed(data)
 
 
-@pytest.mark.parametrize("trailers", [b"a: b\r\n" * HEAD_BYTES, b"a" * (HEAD_BYTES + 1), b"a" * (HEAD_BYTES + 1) + b"\r\n"])
+@pytest.mark.parametrize("trailers", [
+    b"a: b\r\n" * HEAD_BYTES, b"a" * (HEAD_BYTES + 1), b"a" * (HEAD_BYTES + 1) + b"\r\n",
+])
 def test_trailers_have_an_end(trailers: bytes) -> None:
     with pytest.raises(WireError):
         Chunks(1000).feed(b"0\r\n" + trailers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -18,7 +19,8 @@ from tests.stores.scripted import LOOPS, OK, Peer, Script, always, no_complaints
 
 MOST = 64 * 1024 * 1024
 ASK = b"GET / HTTP/1.1\r\n\r\n"
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n"
+CHUNKED = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+           b"5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n")
 SIZED = b"HTTP/1.1 206 Partial Content\r\nETag: \"e\"\r\nContent-Length: 11\r\n\r\nhello world"
 ENDLESS = b"HTTP/1.1 200 OK\r\nX: y\r\n\r\nhello world"
 
@@ -85,7 +87,7 @@ async def _told(
 
 def _cut(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(cut % len(data) for cut in cuts)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 @given(

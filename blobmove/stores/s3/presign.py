@@ -18,6 +18,7 @@ from urllib.parse import quote
 _PATH_SAFE: Final = "/-_.~"
 _VALUE_SAFE: Final = "-_.~"
 _BLOCK_BYTES: Final = 64
+_KEPT: Final = 16
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/\-_.~]*\Z").match
@@ -47,6 +48,7 @@ class Presigner:
         self._region = region
         self._host = host
         self._second = -1
+        self._signed: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
         self._day = ""
         self._front = ""
         self._to_sign = ""
@@ -74,9 +76,8 @@ class Presigner:
             self._tick(second)
         names, lines = "host", f"host:{self._host}\n"
         if headers:
-            signed = sorted([("host", self._host), *headers])
-            names = ";".join(name for name, _ in signed)
-            lines = "".join(f"{name}:{value}\n" for name, value in signed)
+            known = tuple(headers)
+            names, lines = self._signed.get(known) or self._sign_headers(known)
         query = f"{self._front}{expires}{self._token}&X-Amz-SignedHeaders={names.replace(';', '%3B')}"
         for name, value in sorted(extra) if extra else ():  # byte order: X-Amz-* sorts before lower case
             query += f"&{quote(name, safe=_VALUE_SAFE)}={quote(value, safe=_VALUE_SAFE)}"
@@ -86,6 +87,14 @@ class Presigner:
         outer = self._outer.copy()
         outer.update(inner.digest())
         return f"{query}&X-Amz-Signature={outer.hexdigest()}"
+
+    def _sign_headers(self, headers: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+        """Names and lines of these headers and the host, in their order; kept where few kinds are seen."""
+        signed = sorted([("host", self._host), *headers])
+        found = ";".join(name for name, _ in signed), "".join(f"{name}:{value}\n" for name, value in signed)
+        if len(self._signed) < _KEPT:
+            self._signed[headers] = found
+        return found
 
     def _tick(self, second: int) -> None:
         """Prepare all that stays the same for a second, and for a day."""
