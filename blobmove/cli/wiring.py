@@ -232,7 +232,7 @@ def run_copy(settings: CopySettings, listener: Listener) -> tuple[CopySummary, i
 
 @asynccontextmanager
 async def _crew(
-    settings: CopySettings, setup: Setup, options: MoveOptions, doors: Opened, listener: Listener
+    settings: CopySettings | VerifySettings, setup: Setup, options: MoveOptions, doors: Opened, listener: Listener
 ) -> AsyncIterator[Crew | None]:
     """The workers where any were asked for; else None: this process does it alone, and never loads what they need."""
     if settings.workers is None and settings.scheduler is None:
@@ -266,9 +266,12 @@ def run_verify(settings: VerifySettings, listener: Listener) -> tuple[VerifyResu
         with CheckpointReader(settings.checkpoint) as reader, CheckpointWriter(settings.checkpoint, "verify") as writer:
             setup = reader.setup()
             options = MoveOptions(32 * MIB, 8 * MIB, IfExists.COMPARE, None, MetadataNames.RENAME)
-            async with opened(setup, listener, options, concurrency=None, max_memory=384 * MIB) as doors:
+            async with (
+                opened(setup, listener, options, concurrency=None, max_memory=384 * MIB) as doors,
+                _crew(settings, setup, options, doors, listener) as crew,
+            ):
                 prefix = parse_source(setup.source).prefix  # not the last plan's: earlier ones may have been wider
-                return await Verify(settings, reader, writer, doors.bench, listener, doors.stop, prefix).run()
+                return await Verify(settings, reader, writer, doors.bench, listener, doors.stop, prefix, crew).run()
 
     return in_loop(body)
 

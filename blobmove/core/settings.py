@@ -152,11 +152,16 @@ class CopySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifySettings:
-    """`verify`: `sample` is the share of objects to look at, in percent (0-100, above 0)."""
+    """`verify`: `sample` is the share of objects to look at, in percent (0-100, above 0).
+
+    `workers` and `scheduler` as in CopySettings; only reading can be shared.
+    """
 
     checkpoint: Path = DEFAULT_CHECKPOINT
     how: How = How.LISTING
     sample: float = 100.0
+    workers: int | None = None
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from anyio import CapacityLimiter, to_thread
 
@@ -21,14 +21,17 @@ from blobmove.engine.bench import Bench
 from blobmove.engine.existing import read_md5
 from blobmove.engine.pipeline import Pipeline
 from blobmove.engine.requests import Attempts
+from blobmove.engine.second_look import MISSING, look
 from blobmove.engine.stopping import Stop
 from blobmove.operations.running import Frame, exit_code_of
 from blobmove.operations.troubles import explain
 from blobmove.stores.azure.blocklist import ListedBlob, read_page
 
+if TYPE_CHECKING:
+    from blobmove.cluster.coordinator import Crew
+
 PAGE: Final = 2000
 EXAMPLES: Final = 20
-MISSING: Final = "missing on Azure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Verify:
     listener: Listener
     stop: Stop
     prefix: str = ""
+    crew: Crew | None = None
     tally: Tally = field(default_factory=Tally)
     _one: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
@@ -161,6 +165,9 @@ class Verify:
     # By reading: every byte comes back and is hashed.
 
     async def _by_reading(self) -> None:
+        if self.crew is not None:
+            await self._by_workers(self.crew)
+            return
         level = self.bench.azure.concurrency
         await Pipeline(
             pages=self._pages, act=self._read, record=self._record, places=lambda: level.slots,
@@ -174,31 +181,28 @@ class Verify:
             yield [copy for copy in page if self._sampled(copy)]
 
     async def _read(self, copy: ProvenCopy) -> Seen | None:
-        self.bench.counters.in_flight += 1
         try:
-            return Seen(copy, await self._read_all(copy))
+            return Seen(copy, await look(self.bench, copy))
         except StoreError as error:
-            if error.code == "BlobArchived":
-                return Seen(copy, "in the archive tier: its bytes cannot be read")
             self._fail(error)
         except BlobmoveError as error:
             self.stop.ask(error.message, error=error)
-        finally:
-            self.bench.counters.in_flight -= 1
         return None
 
-    async def _read_all(self, copy: ProvenCopy) -> str:
-        """The difference, "" for none. The size is asked for first: a blob of no bytes is not read at all."""
-        name = copy.blob_name
-        facts = await self.bench.azure.run(lambda: self.bench.destination.properties(name), Attempts())
-        if facts is None:
-            return MISSING
-        if facts.size != copy.size:
-            return f"size is {facts.size}, copied were {copy.size} bytes"
-        seen = await read_md5(self.bench, name, copy.size, Attempts(), etag=facts.etag)
-        return "" if seen == copy.md5 else f"the bytes have MD5 {seen.hex()}, copied was {_hex(copy.md5)}"
+    async def _by_workers(self, crew: Crew) -> None:
+        """The same by many: they read, this process counts."""
+        from blobmove.cluster.reading import Readers, Reading
 
-    async def _record(self, results: list[Seen | None]) -> None:
+        async def record(found: list[tuple[ProvenCopy, str]]) -> None:
+            await self._record([Seen(copy, difference) for copy, difference in found])
+
+        def failed(error: BlobmoveError) -> None:
+            if self.stop.ask(error.message, error=error):
+                self.listener(Note(f"stopping: {error.message}"))
+
+        await Readers(crew, Reading(self._pages, record, failed, explain, self.stop)).run()
+
+    async def _record(self, results: Sequence[Seen | None]) -> None:
         found = [seen for seen in results if seen is not None]
         for seen in found:
             self._count(seen)

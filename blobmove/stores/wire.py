@@ -101,8 +101,7 @@ class Connection(asyncio.BufferedProtocol):
                 await self._write_in_pieces(body, answer)
             return await answer
         except BaseException:
-            if not answer.cancel() and not answer.cancelled():
-                answer.exception()  # it has been seen: nobody is to be told that it never was
+            answer.cancel()  # where it has failed by now, this says that nobody needs to hear of it
             self.abort()
             raise
         finally:

@@ -208,12 +208,41 @@ def test_an_upload_that_fails_is_aborted(operation: str, key: str, desk: Desk) -
     assert counted(back(desk, *LARGE)) == {"copied": 2}
 
 
-def test_somebody_else_s_object_that_comes_meanwhile_is_left_alone(desk: Desk) -> None:
-    born(desk, BlobSpec(name="a", size=5000), BlobSpec(name="b", size=5000))
-    late = ObjectSpec(key="a", size=3).to_json()
-    desk.cloud.rule(Rule(side="s3", do="overwrite", operation="PutObject", key="a", nth=(1,), replacement=late))
-    assert counted(back(desk, expect=1)) == {"conflict": 1, "copied": 1}
-    assert objects(desk)["a"].size == 3
+@pytest.mark.parametrize(("operation", "size"), [("PutObject", 5000), ("CompleteMultipartUpload", 6 * MIB)])
+@pytest.mark.parametrize(("recipe", "outcome"), [("mod251", "present"), ("mod251:3", "conflict")])
+def test_somebody_else_s_object_that_comes_meanwhile_is_compared_and_left_alone(
+    operation: str, size: int, recipe: str, outcome: str, desk: Desk
+) -> None:
+    born(desk, BlobSpec(name="a", size=size), BlobSpec(name="b", size=5000))
+    late = ObjectSpec(key="a", size=size, recipe=recipe)
+    rule = Rule(side="s3", do="overwrite", operation=operation, key="a", nth=(1,), replacement=late.to_json())
+    desk.cloud.rule(rule)
+    assert counted(back(desk, *LARGE, expect=int(outcome == "conflict"))) == {outcome: 1, "copied": 1}
+    found = objects(desk)["a"]
+    assert "-" not in found.etag, "never overwritten"
+    assert (found.md5 == md5(size)) == (outcome == "present")
+    assert desk.cloud.uploads(desk.bucket) == []
+
+
+@pytest.mark.parametrize("words", [(), LARGE], ids=["small", "large"])
+def test_where_nobody_has_a_checksum_a_second_reading_notices_a_wrong_bit_of_the_first(
+    words: tuple[str, ...], desk: Desk
+) -> None:
+    born(desk, BlobSpec(name="a", size=6 * MIB, md5="none"))
+    desk.cloud.rule(Rule(side="azure", do="flip", operation="GetBlob", nth=(1,)))
+    summary = back(desk, *words)
+    assert (counted(summary), summary["proofs"]) == ({"copied": 1}, {"read-back": 1})
+    assert objects(desk)["a"].md5 == md5(6 * MIB)
+    assert desk.cloud.uploads(desk.bucket) == []
+
+
+def test_what_is_missing_on_azure_does_not_show_that_s3_can_be_written(desk: Desk) -> None:
+    born(desk, BlobSpec(name="a", size=5000))
+    with (desk.folder / "keys.jsonl").open("a") as file:
+        file.write("".join(f'\n{{"key": "never-{number}"}}' for number in range(5)))
+    desk.cloud.rule(Rule(side="s3", do="answer", operation="PutObject", status=403, code="AccessDenied"))
+    run = desk.run("copy", "--reverse", "--resume", "--json", "--keys", "keys.jsonl", expect=4)
+    assert counted(run.summary) == {"gone": 5, "pending": 1}
 
 
 def test_a_blob_that_is_written_anew_meanwhile_is_changed_and_goes_with_the_next_run(desk: Desk) -> None:

@@ -42,11 +42,11 @@ class Cloud:
         self._connection: http.client.HTTPConnection | None = None
 
     @classmethod
-    def start(cls, *, s3_port: int = 0, azure_port: int = 0, tls: bool = False) -> Cloud:
+    def start(cls, *, s3_port: int = 0, azure_port: int = 0, tls: bool = False, host: str = "127.0.0.1") -> Cloud:
         """A new process on free ports; it ends with `stop`, or with this process."""
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.cloud.serve", "--s3-port", str(s3_port), "--azure-port", str(azure_port),
-             *(["--tls"] if tls else [])],
+             "--host", host, *(["--tls"] if tls else [])],
             cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )
         assert process.stdout is not None

@@ -62,7 +62,7 @@ def _max_errors(_ctx: click.Context, _param: click.Parameter, value: int) -> int
 @setting("--keys", type=_FILE, metavar="FILE",
          help="With --reverse: the keys to copy, as `flip-service --born` writes them.")
 @setting("--from-rails", is_flag=True, help="With --reverse: the rows that were born on Azure, as the database says.")
-@setting("--to", "to_service", default="", metavar="NAME",
+@setting("--to", "to_service", default="", metavar="NAME", show_default=False,
          help="With --from-rails: the service they name.  [default: the one of the journal's flips]")
 @setting("--database-url-file", type=_FILE, metavar="FILE",
          help="With --from-rails: a file with the database's URL; else DATABASE_URL.")
