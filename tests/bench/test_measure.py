@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,11 +22,22 @@ def test_cpu_of_grandchildren_belongs_to_the_command(tmp_path: Path) -> None:
 
 
 def test_a_large_command_does_not_make_the_next_one_large(tmp_path: Path) -> None:
-    large = run(_python("held = b'x' * 300_000_000", tmp_path))
-    small = run(_python("pass", tmp_path))
+    # In a small process of its own: a child is never smaller than who measures it, and this one may be large by now.
+    measured = subprocess.run([sys.executable, "-c", _BOTH, str(tmp_path)], cwd=_ROOT, check=True, capture_output=True)
+    large, small = (int(line) for line in measured.stdout.split())
 
-    assert large.rss > 300_000_000
-    assert small.rss < large.rss - 100_000_000
+    assert large > 300_000_000
+    assert small < large - 100_000_000
+
+
+_ROOT = Path(__file__).resolve().parents[2]
+_BOTH = """
+import os, sys
+from pathlib import Path
+from tests.bench.measure import Command, run
+for code in ("held = b'x' * 300_000_000", "pass"):
+    print(run(Command((sys.executable, "-c", code), {"PATH": os.environ["PATH"]}, Path(sys.argv[1]))).rss)
+"""
 
 
 def test_the_exit_code_and_the_end_of_stderr_are_kept(tmp_path: Path) -> None:
