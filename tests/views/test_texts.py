@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from blobmove.core.crew import WorkerShown
 from blobmove.core.model import State
 from blobmove.core.results import Totals
 from blobmove.views.copy_text import dry_run_text, question_text, status_text, summary_text
@@ -28,6 +29,21 @@ def test_the_sum_of_the_plan_adds_up() -> None:
         if sign in numbers:
             numbers[sign] += int(words[0].replace(",", ""))
     assert start - numbers["−"] == numbers["="] == PLAN.to_copy
+
+
+def test_the_plan_says_for_how_many_workers_a_short_time_is_work() -> None:
+    text = plan_text(replace(PLAN, to_copy=1_000_000_000), target_hours=24)
+    assert "work for about 12 workers of one core each (copy --workers, --scheduler)" in text
+    assert "workers" not in plan_text(PLAN, target_hours=2)
+
+
+def test_the_status_shows_each_worker_of_a_running_copy() -> None:
+    workers = (WorkerShown("tls://10.0.0.5:4000", "at work", 1234.0, 5 * 2**20, 64, 128),
+               WorkerShown("tls://10.0.0.6:4000", "silent for 9 s", 0.0, 0.0, 0, 128))
+    lines = status_text(replace(STATUS, workers=workers)).splitlines()
+    shown = [" ".join(line.split()) for line in lines if "tls://" in line]
+    assert shown == ["tls://10.0.0.5:4000 at work 1,234 objects/s 5.0 MiB/s 64 in flight 128 allowed",
+                     "tls://10.0.0.6:4000 silent for 9 s 0 objects/s 0 B/s 0 in flight 128 allowed"]
 
 
 def test_a_second_plan_starts_from_the_whole_plan_and_tells_the_difference() -> None:

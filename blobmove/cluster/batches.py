@@ -1,0 +1,108 @@
+"""A batch on a worker: its pieces through the pipeline of one process, its end before time where that is of use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from blobmove.checkpoint.reader import ProvenCopy
+from blobmove.cluster.payloads import StoreTrouble, Trouble
+from blobmove.core.circuit import HELD_LIMIT, Doubt
+from blobmove.core.errors import BlobmoveError, StoreError
+from blobmove.core.lanes import LARGE_BYTES
+from blobmove.core.model import Outcome, Transfer
+from blobmove.engine.bench import Bench, GeneralFailure
+from blobmove.engine.mover import move
+from blobmove.engine.pipeline import Large, Pipeline
+from blobmove.engine.second_look import look
+from blobmove.engine.stopping import Stop
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class MoveBatch:
+    """A batch of transfers on its way through the pipeline of one process."""
+
+    bench: Bench
+    stop: Stop
+    patient: bool
+    results: list[Outcome | Doubt] = field(default_factory=list)
+    general: StoreTrouble | None = None
+    trouble: Trouble | None = None
+    _doubts: int = 0
+
+    async def run(self, transfers: Sequence[Transfer]) -> None:
+        """Until all have ended, or the first failure that concerns every object."""
+        small = [one for one in transfers if (one.size or 0) < LARGE_BYTES]
+        large = [one for one in transfers if (one.size or 0) >= LARGE_BYTES]
+        s3, azure = self.bench.s3.concurrency, self.bench.azure.concurrency
+        await Pipeline(
+            pages=lambda: _page(small), act=self._act, record=self._record, places=lambda: s3.slots + azure.slots,
+            stop=self.stop, hold=_go_on,
+            large=Large(lambda: _page(large), lambda one: one.size or 0, self.bench.lane),
+        ).run()
+
+    async def _act(self, transfer: Transfer) -> Outcome | Doubt | None:
+        try:
+            result = await move(self.bench, transfer)
+        except GeneralFailure as failure:
+            self.general = self.general or StoreTrouble.of(failure.error)
+        except BlobmoveError as error:
+            self.trouble = self.trouble or Trouble.of(error)
+        else:
+            self._watch(result)
+            return result
+        self.stop.ask("a failure that concerns every object")
+        return None
+
+    def _watch(self, result: Outcome | Doubt) -> None:
+        """Many refusals without one good end in between may concern everything: the coordinator shall decide."""
+        self._doubts = self._doubts + 1 if isinstance(result, Doubt) else 0
+        if self._doubts >= HELD_LIMIT and not self.patient:
+            self.stop.ask("many refusals in a row")
+
+    async def _record(self, results: list[Outcome | Doubt | None]) -> None:
+        self.results += [result for result in results if result is not None]
+
+
+@dataclass(slots=True)
+class ReadBatch:
+    """A batch of copies that are read back."""
+
+    bench: Bench
+    stop: Stop
+    seen: dict[int, str] = field(default_factory=dict)
+    store: StoreTrouble | None = None
+    trouble: Trouble | None = None
+
+    async def run(self, copies: Sequence[ProvenCopy]) -> None:
+        """Until all have been read, or one cannot be."""
+        level = self.bench.azure.concurrency
+        await Pipeline(
+            pages=lambda: _page(copies), act=self._act, record=self._record, places=lambda: level.slots,
+            stop=self.stop, hold=_go_on,
+        ).run()
+
+    async def _act(self, copy: ProvenCopy) -> tuple[int, str] | None:
+        try:
+            return copy.id, await look(self.bench, copy)
+        except StoreError as error:
+            self.store = self.store or StoreTrouble.of(error)
+        except BlobmoveError as error:
+            self.trouble = self.trouble or Trouble.of(error)
+        self.stop.ask("a blob that cannot be read")
+        return None
+
+    async def _record(self, results: list[tuple[int, str] | None]) -> None:
+        self.seen.update(result for result in results if result is not None)
+
+
+async def _page(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+    if items:
+        yield items
+
+
+async def _go_on() -> None:
+    return
