@@ -158,7 +158,8 @@ def _remember(
     keys = str(settings.keys) if settings.keys and str(settings.keys) != "-" else None  # nobody can read that again
     listing = {"inventory": settings.inventory, "list": settings.listing, "keys": keys}
     return {
-        **listing, "region": region, "endpoint": endpoint(), "base": None if "@" in base else base, "addressing": _addressing(settings, ends).get("addressing", "auto"),
+        **listing, "region": region, "endpoint": endpoint(), "base": None if "@" in base else base,
+        "addressing": _addressing(settings, ends).get("addressing", "auto"),
         "prefix": selection.prefix, "exclude": list(selection.excludes), "all_versions": selection.all_versions,
         "only_referenced": selection.only_referenced, "service": list(settings.service),
         "metadata_names": settings.metadata_names.value,

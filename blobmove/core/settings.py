@@ -112,8 +112,9 @@ class CopySettings:
     """`copy`.
 
     Which objects: `resume` goes on with a started plan; `retry_failed` takes up failed and archived ones again.
-    How much at once: `concurrency` objects in flight (None: found by itself), `max_memory` bytes (half of it for bodies),
-    `bandwidth` in bytes a second by time of day (None: no limit), `block_size` and `whole_object_limit` in bytes.
+    How much at once: `concurrency` objects in flight (None: found by itself), `max_memory` bytes (half of it
+    for bodies), `bandwidth` in bytes a second by time of day (None: no limit), `block_size` and
+    `whole_object_limit` in bytes.
     How bytes travel: `transfer`; for objects that Azure pulls `content_from` says where their headers come from.
     What is written: `if_exists`, `access_tier` (None: the account's default).
     When to stop: `max_duration` in seconds, `max_errors` failed objects (None: never);

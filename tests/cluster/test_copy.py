@@ -160,7 +160,9 @@ def test_verify_reads_with_all_workers_and_finds_what_is_wrong(company: Company,
     assert told["identical"] == company.planned - 2
 
 
-def test_a_worker_whose_credentials_have_run_out_stops_the_run_and_fails_no_object(company: Company, start: Start) -> None:
+def test_a_worker_whose_credentials_have_run_out_stops_the_run_and_fails_no_object(
+    company: Company, start: Start
+) -> None:
     cluster = start(1, AZURE_STORAGE_SAS_TOKEN="sv=2025-11-05&sr=c&sp=r&se=2020-01-01&sig=b3RoZXI%3D")
     company.plan()
     run = company.terminal.run(*company.copy_words("--scheduler", cluster.address), expect=4)

@@ -38,7 +38,8 @@ def _max_errors(_ctx: click.Context, _param: click.Parameter, value: int) -> int
 @setting("--resume", is_flag=True, help="Go on with a started plan; always safe, also on a fresh one.")
 @setting("--retry-failed", is_flag=True, help="Take up again what failed, was archived, or did not verify.")
 @setting("--concurrency", type=CONCURRENCY, default="auto", metavar="auto|N", help="Objects in flight.")
-@setting("--max-memory", type=size_between(64 * MIB), default="384MiB", metavar="SIZE", help="Memory; half of it for bodies.")
+@setting("--max-memory", type=size_between(64 * MIB), default="384MiB", metavar="SIZE",
+         help="Memory; half of it for bodies.")
 @setting("--bandwidth", type=TIMETABLE, metavar="RATE|TIMETABLE",
          help='A limit like 50M, or by time of day like "08:00,50M 19:00,off".')
 @setting("--block-size", type=size_between(64 * KIB, _AZURE_BLOCK), default="32MiB", metavar="SIZE",
