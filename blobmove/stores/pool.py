@@ -247,6 +247,7 @@ def trusted(ca_file: str | None) -> ssl.SSLContext:
 
         context.load_verify_locations(certifi.where())
     context.options |= ssl.OP_NO_RENEGOTIATION
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the system's own default may be
     context.set_alpn_protocols(["http/1.1"])
     if ca_file:
         try:

@@ -19,6 +19,9 @@ from tests.bench.stage import Network, Stage, staged
 
 OBJECTS = 1200
 ROUNDS = 2
+ATTEMPTS = 3
+"""Others on the machine can spoil a run, and the tool's more than the bare path's; a regression spoils them all."""
+
 MARGIN = 4.0
 """The goal is 1.5 (docs/explanation/performance.md); noise of a busy machine stays far below the difference."""
 
@@ -55,9 +58,13 @@ def test_an_object_costs_only_some_times_what_the_bare_path_takes(
 ) -> None:
     if reason := contestants.BY_NAME[tool].lacks():
         pytest.skip(reason)
-    whole_tool, bare_path = _each(few, many, tool), _each(few, many, bare)
-
-    assert whole_tool < MARGIN * bare_path, f"{whole_tool * 1e6:.0f} us an object, the bare path {bare_path * 1e6:.0f}"
+    seen = []
+    for _ in range(ATTEMPTS):
+        whole_tool, bare_path = _each(few, many, tool), _each(few, many, bare)
+        seen.append(f"{whole_tool * 1e6:.0f} us an object, the bare path {bare_path * 1e6:.0f}")
+        if whole_tool < MARGIN * bare_path:
+            return
+    pytest.fail("; ".join(seen))
 
 
 def test_a_small_object_takes_one_get_and_one_put(many: Stage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cloud.specs import Weather
 from tests.cluster.company import Company
 from tests.cluster.dask_cluster import DaskCluster
@@ -30,6 +32,7 @@ def test_bandwidth_is_divided_among_the_workers(company: Company, cluster: DaskC
     assert summary["outcomes"]["copied"] == company.planned
 
 
+@pytest.mark.heavy
 def test_refusals_heard_by_one_are_heeded_by_all(company: Company, cluster: DaskCluster) -> None:
     company.plan()
     company.cloud.weather("azure", Weather(limit=80))

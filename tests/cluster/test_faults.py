@@ -117,6 +117,7 @@ def test_the_first_signal_drains_all_workers(company: Company, start: Start) -> 
     company.all_is_there()
 
 
+@pytest.mark.heavy
 def test_the_second_signal_aborts(company: Company, start: Start) -> None:
     cluster = start(2)
     company.slow(3000)
