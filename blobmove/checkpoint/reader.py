@@ -134,14 +134,14 @@ class CheckpointReader:
     def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
         """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip."""
         found: dict[str, ProvenBlob] = {}
-        for part in _parts(keys):
+        for part in _parts(keys, 2000):
             rows = self._rows(
-                f"SELECT o.key, o.size, {MD5}, o.state, coalesce(o.blob_name, o.key), o.verified"
+                f"SELECT o.key, o.size, {MD5}, o.state, o.blob_name, o.verified"
                 f" FROM object_row o WHERE o.id IN ({','.join('?' * len(part))})",
                 [slot(key) for key in part],
             )
             for key, size, md5, state, name, verified in rows:
-                found[key] = ProvenBlob(key, size, md5, _STATES[state], name, None,
+                found[key] = ProvenBlob(key, size, md5, _STATES[state], key if name is None else name, None,
                                         None if verified is None else verified > 0)
         if len(found) != len(keys):  # a slot may be that of another key
             return {key: found[key] for key in keys if key in found}

@@ -22,6 +22,8 @@ tenth of a second."""
 FIRST_BATCH: Final = 1000
 """Rows of the first batch; quick ones grow from there to what was asked for."""
 SMALLEST_BATCH: Final = 50
+AIM_SECONDS: Final = 0.025
+"""How long a batch should take: each has its own cost, so that small ones are slow, and locks shall be short."""
 BACKOFF_FIRST: Final = 0.1
 BACKOFF_LIMIT: Final = 10.0
 
@@ -209,11 +211,11 @@ def _did_you_mean(name: str, known: Sequence[str]) -> str | None:
 
 
 def next_batch_size(current: int, asked: int, seconds: float) -> int:
-    """Rows for the next batch: half after a slow one, twice after a quick one, never above what was asked for."""
+    """Rows for the next batch: half after a slow one, up to twice after a quick one, never above what was asked for."""
     if seconds > SLOW_BATCH_SECONDS:
         return min(asked, max(SMALLEST_BATCH, current // 2))
-    if seconds < SLOW_BATCH_SECONDS / 3:
-        return min(asked, current * 2)
+    if seconds < AIM_SECONDS * 0.8:
+        return min(asked, int(current * min(2.0, AIM_SECONDS / max(seconds, 0.001))))
     return current
 
 

@@ -85,7 +85,16 @@ def _engine(url: DatabaseUrl, driver: str, arguments: dict[str, Any]) -> Engine:
         port=None if url.socket else url.port,
         database=url.database,
     )
-    return create_engine(address, connect_args=arguments, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine(
+        address, connect_args=arguments, poolclass=NullPool, hide_parameters=True, isolation_level="AUTOCOMMIT"
+    )
+    engine.dialect.do_commit = _nothing_to_commit  # type: ignore[method-assign,assignment]
+    return engine
+
+
+def _nothing_to_commit(connection: object) -> None:
+    """Each statement of ours is a transaction by itself, over when its answer comes: row locks do not outlast it by
+    a way to the server and back. PyMySQL would send a COMMIT all the same. A ROLLBACK after a fault is still sent."""
 
 
 def mysql_arguments(url: DatabaseUrl) -> dict[str, Any]:

@@ -65,8 +65,7 @@ def _explain(dialect: str, connection: Connection, statement: Statement) -> tupl
     words = {"mysql": ("EXPLAIN FORMAT=TRADITIONAL", "EXPLAIN"), "sqlite": ("EXPLAIN QUERY PLAN",)}
     for word in words.get(dialect, ("EXPLAIN",)):
         try:
-            with connection.begin_nested():
-                rows = connection.exec_driver_sql(f"{word} {sql}", values).mappings().all()
+            rows = connection.exec_driver_sql(f"{word} {sql}", values).mappings().all()
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise

@@ -24,7 +24,7 @@ METADATA_WAIT_SECONDS: Final = 10
 
 
 class Server(Protocol):
-    """One kind of database server. The methods that ask run in a transaction of the caller's."""
+    """One kind of database server. The methods that ask may send several statements, each a transaction by itself."""
 
     session: tuple[str, ...]
     """Statements for each new connection."""
@@ -79,6 +79,7 @@ class MySQL:
 
     def __init__(self, url: DatabaseUrl) -> None:
         self._lock = f"blobmove_flip_{_fingerprint(url.database):016x}"  # names are the server's, not the database's
+        self._positions = ["SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"]  # what this server knows comes first
 
     def exact(self, column: str) -> ColumnElement[Any]:
         # utf8mb4_bin would still ignore trailing spaces; binary strings do not.
@@ -110,12 +111,13 @@ class MySQL:
         return None
 
     def position(self, connection: Connection) -> str | None:
-        for statement in ("SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"):
+        for statement in tuple(self._positions):
             try:
                 row = connection.execute(text(statement)).first()
             except DBAPIError as error:
                 _raise_if_lost(error)
             else:
+                self._positions.sort(key=lambda one: one != statement)
                 return f"{row[0]}:{row[1]}" if row else None
         return None
 
@@ -243,10 +245,9 @@ def server_of(url: DatabaseUrl) -> Server:
 
 
 def _first(connection: Connection, statement: str) -> str | None:
-    """The one value of a statement that may be unknown or forbidden here: then None, and the transaction lives on."""
+    """The one value of a statement that may be unknown or forbidden here: then None."""
     try:
-        with connection.begin_nested():
-            value = connection.scalar(text(statement))
+        value = connection.scalar(text(statement))
     except DBAPIError as error:
         _raise_if_lost(error)
         return None
