@@ -51,6 +51,7 @@ class Side:
     def clear(self) -> None:
         """As at the start. Requests still under way belong to what is forgotten and are dropped."""
         self._age += 1
+        self.in_flight = 0
         self.book = RuleBook()
         self.sky = Sky(Weather())
         self.reset_counts()
@@ -84,13 +85,14 @@ class Side:
         return self._counted(request, self._service.handle(request))
 
     async def in_time(self, request: Request, plan: object | None, channel: Connection) -> None:
-        fired = plan if isinstance(plan, Fired) else None
+        fired, age = plan if isinstance(plan, Fired) else None, self._age
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await self._in_time(request, fired, channel)
         finally:
-            self.in_flight -= 1
+            if age == self._age:  # else it was taken off the count when all was cleared
+                self.in_flight -= 1
 
     async def _in_time(self, request: Request, fired: Fired | None, channel: Connection) -> None:
         deed, age, half = fired.rule.do if fired else "", self._age, self.sky.latency() / 2

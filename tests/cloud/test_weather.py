@@ -92,6 +92,20 @@ async def test_what_is_under_way_does_not_outlive_a_reset(cloud: Cloud, target: 
     assert cloud.blobs("dst") == {}
 
 
+async def test_what_is_under_way_at_a_reset_is_not_counted_with_what_comes_after(
+    cloud: Cloud, source: S3Objects, target: AzureBlobs
+) -> None:
+    cloud.weather("azure", Weather(latency_ms=200))
+    async with anyio.create_task_group() as group:
+        group.start_soon(_put_in_vain, target)
+        await _until(lambda: bool(cloud.counts().azure.requests))
+        cloud.reset()
+        cloud.weather("azure", Weather(latency_ms=1))
+        cloud.container("dst")
+        await _put(target)
+        assert cloud.counts().azure.most_in_flight == 1
+
+
 async def _put(target: AzureBlobs) -> None:
     await target.put_blob("one", b"x", md5=md5(b"x").digest(), properties=BlobProperties())
 
