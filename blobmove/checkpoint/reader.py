@@ -24,11 +24,13 @@ from blobmove.checkpoint.words import Words
 from blobmove.core.errors import UsageError
 from blobmove.core.flipping import ProvenBlob
 from blobmove.core.lanes import LARGE_BYTES
-from blobmove.core.model import PROVEN_STATES, State, Transfer, slot
+from blobmove.core.model import PROVEN_STATES, State, Transfer, slot, slots
 from blobmove.core.results import Failure, Totals
 
 _STATES = {number: state for state, number in STATES.items()}
 _COPY = f"o.id, coalesce(o.blob_name, o.key), coalesce(o.size, 0), {MD5}, o.blob_etag"
+_LOOK_UP_KIB = 128 * 1024
+"""Pages kept in memory once keys are looked up, which lie anywhere."""
 _REPORT = (
     f"o.id, o.key, o.version_id, o.size, o.state, o.reason, o.detail, o.attempts, o.proof, {MD5}, o.crc64, "
     "coalesce(o.source_etag, o.etag), coalesce(o.blob_name, o.key), o.blob_etag, o.content_type, o.class, "
@@ -67,6 +69,7 @@ class CheckpointReader:
         self.path = path
         self.db: sqlite3.Connection = connect(path, write=False)
         self._words = Words(self.db)
+        self._looked_up = False
 
     def __enter__(self) -> Self:
         return self
@@ -133,16 +136,19 @@ class CheckpointReader:
 
     def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
         """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip."""
+        if not self._looked_up:
+            self._looked_up = True
+            self.db.execute(f"PRAGMA cache_size = -{_LOOK_UP_KIB}")
         found: dict[str, ProvenBlob] = {}
         for part in _parts(keys, 2000):
             rows = self._rows(
                 f"SELECT o.key, o.size, {MD5}, o.state, o.blob_name, o.verified"
                 f" FROM object_row o WHERE o.id IN ({','.join('?' * len(part))})",
-                [slot(key) for key in part],
+                slots(part),
             )
             for key, size, md5, state, name, verified in rows:
-                found[key] = ProvenBlob(key, size, md5, _STATES[state], key if name is None else name, None,
-                                        None if verified is None else verified > 0)
+                found[key] = ProvenBlob._make((key, size, md5, _STATES[state], key if name is None else name, None,
+                                               None if verified is None else verified > 0))
         if len(found) != len(keys):  # a slot may be that of another key
             return {key: found[key] for key in keys if key in found}
         return found

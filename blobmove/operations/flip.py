@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from blobmove.core.results import FlipResult
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import FlipDoors, RowId
+    from blobmove.operations.flip_patience import Begun
     from blobmove.operations.flip_walk import Judged, Tally
 
 __all__ = ["plan_flip", "run_flip", "undo"]
@@ -81,6 +82,7 @@ class _Flip:
         self._approve(server)
         total = sum(before.get(name, 0) for name in self._sources)
         with ExitStack() as stack:
+            stack.enter_context(self._reading)
             run, mover = self._mover(server, stack)
             walk = Walk(settings, doors, mover, throttle, total)
             tally = self._recorded(run, lambda: walk.run(self._page_source(ids)))
@@ -146,39 +148,47 @@ class _Flip:
             return Born()
         return find_born(self._doors, self._reading, self._settings.to_service)
 
-    def _page_source(self, ids: Sequence[RowId] | None) -> Callable[[Callable[[], int]], Iterator[list[Judged]]]:
+    def _page_source(self, ids: Sequence[RowId] | None) -> Callable[[Callable[[], int]], Iterator[Iterator[Judged]]]:
         if not self._sources:
             return lambda _size: iter(())
         return self._table_pages if ids is None else lambda size: self._id_pages(ids, size)
 
-    def _table_pages(self, size: Callable[[], int]) -> Iterator[list[Judged]]:
-        """By primary key. A uuid table has no newest end: a row born behind us is found by the next run."""
-        table, after = self._doors.reading, None
-        while rows := self._reading.ask(lambda: table.candidates(after, size(), self._sources)):  # noqa: B023
-            yield self._judged(rows)
-            after = rows[-1].id
+    def _table_pages(self, size: Callable[[], int]) -> Iterator[Iterator[Judged]]:
+        """By primary key, the next page read while one is judged. A uuid table has no newest end: a row born behind
+        us is found by the next run."""
+        table = self._doors.reading
 
-    def _id_pages(self, ids: Sequence[RowId], size: Callable[[], int]) -> Iterator[list[Judged]]:
+        def page(after: RowId | None) -> Begun[list[Candidate]]:
+            limit = size()
+            return self._reading.begin(lambda: table.candidates(after, limit, self._sources))
+
+        under_way = page(None)
+        while rows := under_way.answer():
+            under_way = page(rows[-1].id)
+            yield self._judged(self._mine(rows))
+
+    def _id_pages(self, ids: Sequence[RowId], size: Callable[[], int]) -> Iterator[Iterator[Judged]]:
         start, others = 0, 0
         while start < len(ids):
             part = ids[start : start + size()]
             start += len(part)
-            rows = self._reading.ask(lambda: self._doors.reading.rows(part))  # noqa: B023
-            judged = self._judged(rows)
-            others += len(part) - len(judged)
-            yield judged
+            rows = self._mine(self._reading.ask(lambda: self._doors.reading.rows(part)))  # noqa: B023
+            others += len(part) - len(rows)
+            yield self._judged(rows)
         if others:
             names = ", ".join(self._sources)
             self._doors.listener(Note(f"{others:,} of the ids asked for are gone or do not name {names}"))
 
-    def _judged(self, rows: list[Candidate]) -> list[Judged]:
-        """Rows with the reason to leave them alone; names are compared here, not by the database's collation."""
-        mine = [row for row in rows if row.service_name in self._sources]
-        proven = self._doors.ledger.proven([row.key for row in mine])
+    def _mine(self, rows: list[Candidate]) -> list[Candidate]:
+        """Those that name a source: names are compared here, not by the database's collation."""
+        return [row for row in rows if row.service_name in self._sources]
+
+    def _judged(self, rows: list[Candidate]) -> Iterator[Judged]:
+        """Rows with the reason to leave them alone."""
+        proven = self._doors.ledger.proven([row.key for row in rows])
         to_service = self._settings.to_service
-        return [
-            (Change(row.id, row.key, row.service_name, to_service), gate(row, proven.get(row.key))) for row in mine
-        ]
+        for row in rows:
+            yield Change(row.id, row.key, row.service_name, to_service), gate(row, proven.get(row.key))
 
     def _ids(self) -> list[RowId] | None:
         path = self._settings.ids

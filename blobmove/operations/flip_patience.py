@@ -1,8 +1,12 @@
-"""Asking the database until it answers: pauses after a lock, a new connection after a loss, the same server only."""
+"""Asking the database until it answers: pauses after a lock, a new connection after a loss, the same server only.
+
+A question may be begun ahead: it is put in a thread, once and without patience, while its asker does other things.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from blobmove.core.errors import HeldError, RefusedError
 from blobmove.core.events import Note, Throttled
@@ -10,6 +14,7 @@ from blobmove.core.flipping import DatabaseTrouble, Trouble, backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from blobmove.core.flipping import ServerFacts
     from blobmove.operations.flip_doors import BlobTable, FlipDoors
@@ -20,7 +25,10 @@ TRIES: Final = 10
 
 
 class Patience:
-    """Puts questions to one connection; the server that answers first must be the one that answers ever after."""
+    """Puts questions to one connection; the server that answers first must be the one that answers ever after.
+
+    Questions may be begun ahead only within its context: leaving it waits for the one that is under way.
+    """
 
     def __init__(self, doors: FlipDoors, *, writing: bool, any_server: bool = False, reading: bool = False) -> None:
         self._doors = doors
@@ -28,7 +36,18 @@ class Patience:
         self._writing = writing
         self._any_server = any_server
         self._lost = False
+        self._thread = ThreadPoolExecutor(1, "flip-ahead") if reading and doors.reader is not None else None
+        self._under_way: list[Future[Any]] = []
         self.server: str | None = None
+
+    def __enter__(self) -> Patience:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._thread is not None:
+            self._thread.shutdown()
 
     def meet(self) -> ServerFacts:
         """Who is there. To be called first."""
@@ -48,6 +67,7 @@ class Patience:
         tries are used up or a stop is asked for, RefusedError E412-SERVER when another server answers after a loss,
         HeldError when another run took the lock meanwhile.
         """
+        wait(self._under_way)
         attempt = busy = 0
         while True:
             try:
@@ -66,6 +86,14 @@ class Patience:
                 if busy >= tries or attempt >= TRIES or self._doors.stop():
                     raise
                 self._pause(fault, attempt)
+
+    def begin(self, question: Callable[[], T]) -> Begun[T]:
+        """Put it in a thread, where this connection may be kept busy meanwhile; else it is put when asked for."""
+        if self._thread is None:
+            return Begun(self, question, None)
+        future = self._thread.submit(_once, question)
+        self._under_way = [future]
+        return Begun(self, question, future)
 
     def _connect_again(self) -> None:
         """HeldError here may be our own dead connection that the server has not buried yet: it counts as a try."""
@@ -98,3 +126,28 @@ class Patience:
         code = fault.server_code if isinstance(fault, DatabaseTrouble) else fault.code
         self._doors.listener(Throttled("database", code, wait, 1))
         self._doors.sleep(wait)
+
+
+class Begun(Generic[T]):
+    """A question that may be under way."""
+
+    def __init__(
+        self, patience: Patience, question: Callable[[], T], future: Future[T | DatabaseTrouble] | None
+    ) -> None:
+        self._patience = patience
+        self._question = question
+        self._future = future
+
+    def answer(self) -> T:
+        """Wait for it, with patience where the first try has met trouble. Raises what Patience.ask raises."""
+        first = None if self._future is None else self._future.result()
+        if first is None or isinstance(first, DatabaseTrouble):
+            return self._patience.ask(self._question, first=first)
+        return first
+
+
+def _once(question: Callable[[], T]) -> T | DatabaseTrouble:
+    try:
+        return question()
+    except DatabaseTrouble as trouble:
+        return trouble

@@ -6,6 +6,7 @@ Never "all rows that name azure": rows born on Azure have no file on S3.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from blobmove.checkpoint.journal import NewRun
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from blobmove.core.results import FlipResult
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import Approval, FlipDoors, RowId
+    from blobmove.operations.flip_patience import Begun
     from blobmove.operations.flip_walk import Judged
 
 
@@ -67,6 +69,7 @@ class _Undo:
         before = self._patience.ask(doors.table.services)
         total = doors.journal.count_to_undo(run.id)
         with ExitStack() as stack:
+            stack.enter_context(self._reading)
             number, mover = self._mover(run, server, stack)
             walk = Walk(settings, doors, mover, throttle, total)
             try:
@@ -117,16 +120,29 @@ class _Undo:
         return number, stack.enter_context(JournalMover(doors, self._patience, self._reading, number))
 
     def _pages(self, run: FlipRun, size: Callable[[], int]) -> Iterator[list[Judged]]:
+        """What the rows of the next page name is asked while one is judged."""
+        reading = self._doors.reading
+        before: tuple[BatchToUndo, Sequence[RowId], Begun[dict[RowId, str | None]]] | None = None
+        for batch, ids in self._parts(run, size):
+            done = None if before is None else (before[0], before[1], before[2].answer())
+            before = batch, ids, self._reading.begin(partial(reading.current, ids))
+            if done is not None:
+                yield self._judged(*done)
+        if before is not None:
+            yield self._judged(before[0], before[1], before[2].answer())
+
+    def _parts(self, run: FlipRun, size: Callable[[], int]) -> Iterator[tuple[BatchToUndo, Sequence[RowId]]]:
         for batch in self._doors.journal.batches_to_undo(run.id):
             start = 0
             while start < len(batch.ids):
                 part = batch.ids[start : start + size()]
                 start += len(part)
-                yield self._judged(batch, part)
+                yield batch, part
 
-    def _judged(self, batch: BatchToUndo, ids: Sequence[RowId]) -> list[Judged]:
+    def _judged(
+        self, batch: BatchToUndo, ids: Sequence[RowId], current: dict[RowId, str | None]
+    ) -> list[Judged]:
         """A row that names its old service again is done already and not counted."""
-        current = self._reading.ask(lambda: self._doors.reading.current(ids))
         judged: list[Judged] = []
         for row_id in ids:
             name = current[row_id]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +24,9 @@ EXAMPLES: Final = 10
 
 WAIT_SECONDS: Final = 1.0
 """Between two looks at what makes the run wait."""
+
+COLLECT_EVERY: Final = 100_000
+"""Objects more than before until Python looks for cycles: several batches of rows."""
 
 NO_LONGER_THERE: Final = frozenset({"purged", "changed-meanwhile"})
 """Reasons of rows that do not name the old service any more: no later run has to care about them."""
@@ -85,6 +90,10 @@ class Walk:
 
     def run(self, pages: Callable[[Callable[[], int]], Iterator[Iterable[Judged]]]) -> Tally:
         """Walk until the pages end, the limit is reached or someone asks to stop."""
+        with _collecting_seldom():
+            return self._run(pages)
+
+    def _run(self, pages: Callable[[Callable[[], int]], Iterator[Iterable[Judged]]]) -> Tally:
         for page in pages(lambda: self._size):
             if self._throttle.stop_asked():
                 self._stop(self._throttle.stop_asked())
@@ -179,3 +188,15 @@ class Walk:
         tally = self.tally
         elapsed = self._doors.clock() - self._began
         self._doors.listener(FlipProgress(self._total, tally.flipped, tally.refusals, state, elapsed))
+
+
+@contextmanager
+def _collecting_seldom() -> Iterator[None]:
+    """Rows come and go by the thousand and refer to nothing: to look for cycles among those of each batch would take
+    a sixth of the time (measured with 300,000 rows)."""
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], COLLECT_EVERY), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

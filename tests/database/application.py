@@ -13,7 +13,7 @@ from uuid import UUID
 
 from blobmove.checkpoint.journal import FlipJournal
 from blobmove.checkpoint.schema import SCHEMA
-from blobmove.core.events import Event
+from blobmove.core.events import Event, FlipProgress
 from blobmove.core.flipping import ProvenBlob
 from blobmove.core.model import State
 from blobmove.core.results import FlipResult
@@ -179,3 +179,13 @@ class Operator:
     def _clock(self) -> float:
         self._ticks += 1
         return self._ticks * self.tick
+
+
+def fill(operator: Operator, rows: int) -> None:
+    """Rows 1 to `rows`, whose files are proven."""
+    operator.book.enter(*operator.application.add_many(range(1, rows + 1)))
+
+
+def states(operator: Operator) -> list[str]:
+    """What the progress line has said, in turn."""
+    return [event.state for event in operator.events if isinstance(event, FlipProgress)]

@@ -7,19 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from blobmove.core.errors import AccessError, UsageError
-from blobmove.core.events import FlipProgress
 from blobmove.stores.rails.replicas import ReplicaDatabase
-from tests.database.application import Operator
+from tests.database.application import Operator, states
 from tests.database.conftest import MakeOperator
 from tests.database.test_flip_trouble import around, at_call
 from tests.servers.databases import MySQLServer, PostgreSQLServer
 from tests.servers.replicas import MariaDbReplica, mariadb_replica, postgresql_standby, until
 
 pytestmark = pytest.mark.database
-
-
-def states(operator: Operator) -> list[str]:
-    return [event.state for event in operator.events if isinstance(event, FlipProgress)]
 
 
 def flipped(operator: Operator) -> int:
@@ -71,9 +66,9 @@ class TestMariaDb:
                 wrap=around("flip", after=at_call(1, falls_behind)), batch_size=2, sleep_ratio=0.0, max_lag=1.0
             )
         assert result.flipped == 6
-        assert seen == [2, 2, 2]
+        assert seen[:3] == [2, 2, 2]  # on a slow machine it may fall behind once more
         waits = [state for state in states(operator) if state.startswith("waiting")]
-        assert len(waits) == 3
+        assert len(waits) == len(seen)
         assert all("s behind (--max-lag 1)" in state and f":{replica.server.port}" in state for state in waits)
 
     def test_a_replica_that_stands_still_is_waited_for(self, operator: Operator, replica: MariaDbReplica) -> None:
@@ -90,7 +85,7 @@ class TestMariaDb:
         with ReplicaDatabase(replica.url(operator.application.url)) as door:
             assert door.lag() is None
             operator.replicas = [door]
-            assert operator.flips(batch_size=2, sleep_ratio=0.0).flipped == 6
+            assert operator.flips(batch_size=2, sleep_ratio=0.0, max_lag=30.0).flipped == 6
         assert seen == [0, 0, 0]
         assert sum("is unknown (replication stopped, or no answer)" in state for state in states(operator)) == 3
 

@@ -36,9 +36,7 @@ class MariaDbReplica:
 
     def follow(self) -> None:
         """Start to replicate where the primary stands now."""
-        with self._primary._admin() as connection, connection.cursor() as cursor:
-            cursor.execute("SHOW MASTER STATUS")
-            file, position = cursor.fetchone()[:2]
+        file, position = self._head()
         self.execute("STOP SLAVE")
         self.execute(
             f"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={self._primary.port}, MASTER_USER='{USER}',"
@@ -48,8 +46,21 @@ class MariaDbReplica:
         self.execute("START SLAVE")
 
     def caught_up(self) -> None:
-        """Returns once it has everything."""
+        """Returns once it has everything that the primary has now.
+
+        To be 0 seconds behind is not enough: so is a replica that has not yet heard of what it lacks.
+        """
+        file, position = self._head()
+        until(lambda: self.execute(f"SELECT MASTER_POS_WAIT('{file}', {position}, 1) AS events")[0]["events"]
+              not in (None, -1))
         until(lambda: [row["Seconds_Behind_Master"] for row in self.execute("SHOW SLAVE STATUS")] == [0])
+
+    def _head(self) -> tuple[str, int]:
+        """Where the primary's log stands."""
+        with self._primary._admin() as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW MASTER STATUS")
+            file, position = cursor.fetchone()[:2]
+        return str(file), int(position)
 
 
 @contextmanager

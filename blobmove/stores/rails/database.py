@@ -23,6 +23,7 @@ from blobmove.stores.rails.outlook import outlook_of
 from blobmove.stores.rails.servers import server_of
 from blobmove.stores.rails.statements import (
     Statement,
+    end_of_page,
     names_of_rows,
     page_in_one_value,
     page_of_candidates,
@@ -120,8 +121,8 @@ class RailsDatabase:
 
     def services(self) -> dict[str, int]:
         """Rows by service name, names told apart byte by byte (a collation would merge azure and AZURE)."""
-        name = self._server.exact("service_name").label("name")
-        query = select(name, func.count()).select_from(self._blobs).group_by(name)
+        groups = self._server.groups("service_name")
+        query = select(groups[0], func.count()).select_from(self._blobs).group_by(*groups)
         with self._transaction() as connection:
             return {text_of(row[0]): int(row[1]) for row in connection.execute(query)}
 
@@ -150,13 +151,23 @@ class RailsDatabase:
         dialect, names = self.url.dialect, [self._server.bound(name) for name in services]
         with self._transaction() as connection:
             if dialect == "mysql":
-                statement, values = page_in_one_value(self._service_sql, after_id, limit, names)
-                found = read_one_value(connection.exec_driver_sql(statement, values).one(), self._numbers)
+                found = self._page_in_one_value(connection, after_id, limit, names)
                 if found is not None:
                     return found
             statement, values = page_of_candidates(dialect, self._service_sql, after_id, limit, names)
             rows = connection.exec_driver_sql(statement, values).cursor.fetchall()
         return read_candidates(dialect, rows, self._numbers)
+
+    def _page_in_one_value(
+        self, connection: Connection, after_id: RowId | None, limit: int, names: Sequence[object]
+    ) -> list[Candidate] | None:
+        """Rows that come between the two statements may make the page longer than asked for: left for the next."""
+        statement, values = end_of_page(self._service_sql, after_id, limit, names)
+        end = connection.exec_driver_sql(statement, values).scalar()
+        ends = after_id, None if end is None else row_id(end)
+        statement, values = page_in_one_value(self._service_sql, ends, names, numbers=self._numbers)
+        found = read_one_value(connection.exec_driver_sql(statement, values).one(), self._numbers)
+        return None if found is None else found[:limit]
 
     def rows(self, ids: Sequence[RowId]) -> list[Candidate]:
         """These rows, as far as they exist, in order of the primary key."""

@@ -39,6 +39,10 @@ class Server(Protocol):
         """The other side of that comparison."""
         ...
 
+    def groups(self, column: str) -> tuple[ColumnElement[Any], ...]:
+        """What to group rows by so that only equal bytes come together; the first is the column itself."""
+        ...
+
     def bound(self, value: str) -> str | bytes:
         """The same as a parameter for the driver."""
         ...
@@ -87,6 +91,11 @@ class MySQL:
 
     def exact_value(self, value: str) -> ColumnElement[Any]:
         return cast(literal(value, String()), BINARY())
+
+    def groups(self, column: str) -> tuple[ColumnElement[Any], ...]:
+        """As the collation has it, and a checksum of the bytes beside it. Binary strings themselves are kept in a
+        table on disk: four times as slow (MariaDB 10.11)."""
+        return literal_column(column), literal_column(f"CRC32(CONVERT({column} USING utf8mb4))")
 
     def bound(self, value: str) -> bytes:
         return value.encode()
@@ -152,6 +161,9 @@ class PostgreSQL:
     def exact_value(self, value: str) -> str:
         return value
 
+    def groups(self, column: str) -> tuple[ColumnElement[Any], ...]:
+        return (self.exact(column),)
+
     def bound(self, value: str) -> str:
         return value
 
@@ -195,6 +207,9 @@ class SQLite:
 
     def exact_value(self, value: str) -> str:
         return value
+
+    def groups(self, column: str) -> tuple[ColumnElement[Any], ...]:
+        return (self.exact(column),)
 
     def bound(self, value: str) -> str:
         return value
