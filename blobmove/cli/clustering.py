@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from blobmove.cluster.dask_settings import dask_log, require_dask
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener, Note
-from blobmove.core.settings import CopySettings, How, VerifySettings
+from blobmove.core.settings import CopySettings, How, VerifySettings, for_checkpoint
 from blobmove.core.units import MIB
 
 if TYPE_CHECKING:
@@ -44,15 +44,16 @@ class Asked:
         if settings.workers is not None and settings.scheduler is not None:
             raise UsageError("E400-CLUSTER", "--workers starts a cluster of its own, --scheduler joins another one",
                              hint="leave one of both off")
-        extra = "" if str(settings.checkpoint) == "blobmove.db" else f" --checkpoint {settings.checkpoint}"
         where = f"--scheduler {settings.scheduler}" if settings.scheduler else f"--workers {settings.workers or 'auto'}"
         if isinstance(settings, CopySettings):
-            return cls(f"blobmove copy --resume {where}{extra}", settings.workers, settings.scheduler,
-                       settings.concurrency, settings.max_memory, settings.bandwidth)
+            again = for_checkpoint(f"blobmove copy --resume {where}", settings.checkpoint)
+            return cls(again, settings.workers, settings.scheduler, settings.concurrency, settings.max_memory,
+                       settings.bandwidth)
+        again = for_checkpoint(f"blobmove verify --how read {where}", settings.checkpoint)
         if settings.how is not How.READ:
             raise UsageError("E400-CLUSTER", "a listing is one request after the other: there is nothing to share",
-                             hint=f"blobmove verify --how read {where}{extra}")
-        return cls(f"blobmove verify --how read {where}{extra}", settings.workers, settings.scheduler, None,
+                             hint=again)
+        return cls(again, settings.workers, settings.scheduler, None,
                    384 * MIB, None)
 
 
@@ -66,8 +67,9 @@ async def crew(
     from blobmove.cluster.coordinator import Crew
     from blobmove.cluster.joining import connected, doors_open
     from blobmove.cluster.roster import Roster
+    from blobmove.cluster.waiting import ended_by_signals
 
-    async with AsyncExitStack() as stack:
+    async with ended_by_signals(asked.again) as begin, AsyncExitStack() as stack:
         stack.enter_context(dask_log(listener))
         meeting, number = await _meeting(asked, listener, stack)
         client = await stack.enter_async_context(connected(meeting))
@@ -77,7 +79,8 @@ async def crew(
         )
         listener(Note(f"{len(threads)} workers at {meeting.address}"))
         roster = Roster(calls, doors.bench, listener, asked.concurrency, rate_now(asked.bandwidth), threads)
-        yield Crew(calls, roster, listener)
+        await begin()
+        yield Crew(calls, roster, listener, asked.max_memory // number)
 
 
 async def _meeting(asked: Asked, listener: Listener, stack: AsyncExitStack) -> tuple[Meeting, int]:

@@ -11,7 +11,7 @@ from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.returns import ReturnLedger
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.cli.flipping import born_on
-from blobmove.cli.wiring import in_loop, opened
+from blobmove.cli.wiring import body_sizes, in_loop, opened
 from blobmove.cli.words import parse_source
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener
@@ -50,9 +50,7 @@ def reverse(settings: CopySettings, listener: Listener) -> tuple[ReverseResult, 
             take_up(ledger, batches)
 
         async def body() -> tuple[ReverseResult, int]:
-            most = settings.max_memory // 8
-            options = MoveOptions(min(settings.whole_object_limit, most), min(settings.block_size, most),
-                                  IfExists.COMPARE, None, MetadataNames.RENAME)
+            options = MoveOptions(*body_sizes(settings), IfExists.COMPARE, None, MetadataNames.RENAME)
             async with opened(setup, listener, options, concurrency=settings.concurrency,
                               max_memory=settings.max_memory, bandwidth=settings.bandwidth) as doors:
                 run = Reverse(settings, setup, source.prefix, ledger, writer, doors.bench, listener, doors.probe,

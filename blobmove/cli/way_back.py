@@ -8,17 +8,15 @@ import click
 from click.core import ParameterSource
 
 from blobmove.cli.approval import approve_copy, can_ask
+from blobmove.cli.endings import told_even_so
 from blobmove.cli.faces import open_faces
-from blobmove.core.errors import BlobmoveError, UsageError
-from blobmove.core.events import Finished
+from blobmove.core.errors import UsageError
 from blobmove.core.results import ReverseResult
 from blobmove.views.copy_text import dry_run_text, question_text, reverse_text
 from blobmove.views.jsonl import reverse_document, summary_document
 
 if TYPE_CHECKING:
     from blobmove.cli.flags import Shared
-    from blobmove.core.events import Event, Listener
-    from blobmove.core.results import CopySummary
     from blobmove.core.settings import CopySettings
 
 _BACK_ONLY: Final = ("keys", "from_rails", "to_service", "database_url_file", "database_auth")
@@ -65,26 +63,11 @@ def way_back(settings: CopySettings, words: Shared, *, dry_run: bool) -> int:
         if not words.yes and (can_ask(words) or not settings.resume):
             question = question_text(wiring.look_ahead(settings, faces.listener), str(settings.checkpoint))
             approve_copy(question, words, resume=settings.resume, command="blobmove copy --reverse")
-        ending = _Ending(faces.listener)
-        try:
-            result, code = wiring.run_reverse(settings, ending)
-        except BlobmoveError:
-            if ending.summary is not None:
-                told = ReverseResult(ending.summary)
-                faces.tell(reverse_text(told, paint=faces.paint), reverse_document(told))
-            raise
-        faces.tell(reverse_text(result, paint=faces.paint), reverse_document(result))
+
+        def tell(result: ReverseResult) -> None:
+            faces.tell(reverse_text(result, paint=faces.paint), reverse_document(result))
+
+        with told_even_so(lambda summary: tell(ReverseResult(summary)), faces.listener) as listener:
+            result, code = wiring.run_reverse(settings, listener)
+        tell(result)
     return code
-
-
-class _Ending:
-    """Keeps the summary of a run that ends with an error: what it did is told all the same, before the error."""
-
-    def __init__(self, listener: Listener) -> None:
-        self.summary: CopySummary | None = None
-        self._listener = listener
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Finished):
-            self.summary = event.summary
-        self._listener(event)

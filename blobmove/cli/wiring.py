@@ -201,6 +201,12 @@ def run_plan(settings: PlanSettings, listener: Listener) -> PlanResult:
     return in_loop(lambda: plan(settings, listener))
 
 
+def body_sizes(settings: CopySettings) -> tuple[int, int]:
+    """The whole-object limit and the block size in bytes: several bodies must fit, or they go one at a time."""
+    most = settings.max_memory // 8
+    return min(settings.whole_object_limit, most), min(settings.block_size, most)
+
+
 def run_copy(settings: CopySettings, listener: Listener) -> tuple[CopySummary, int]:
     """`copy`: the summary and the exit code. Raises BlobmoveError after Finished when the run had to stop."""
     from blobmove.operations.copy import Copy, require_resume
@@ -209,9 +215,8 @@ def run_copy(settings: CopySettings, listener: Listener) -> tuple[CopySummary, i
         with CheckpointReader(settings.checkpoint) as reader, CheckpointWriter(settings.checkpoint, "copy") as writer:
             setup = reader.setup()
             require_resume(reader, settings)
-            most = settings.max_memory // 8  # several bodies must fit, or they are moved one at a time
             options = MoveOptions(
-                min(settings.whole_object_limit, most), min(settings.block_size, most), settings.if_exists,
+                *body_sizes(settings), settings.if_exists,
                 settings.access_tier.value if settings.access_tier else None,
                 MetadataNames(setup.settings.get("metadata_names", "rename")),
                 transfer=settings.transfer, content_from=settings.content_from, whole_pull_limit=MAX_WHOLE_BYTES,

@@ -12,11 +12,11 @@ from distributed.client import FutureCancelledError, FuturesCancelledError
 from distributed.comm.core import CommClosedError
 
 from blobmove.checkpoint.reader import ProvenCopy
-from blobmove.cluster.payloads import Heard, ReadReport, Report, Share, StageReport
-from blobmove.cluster.worker import move_batch, pulse, read_batch, stage_range
+from blobmove.cluster.payloads import Heard, ReadReport, Report, Share, StageReport, Turn, TurnReport
+from blobmove.cluster.worker import forget_kept, move_batch, pulse, read_batch, stage_range, take_turn
 from blobmove.core.errors import BlobmoveError, RefusedError, UsageError
 from blobmove.core.model import Transfer
-from blobmove.engine.blockpass import Staging
+from blobmove.engine.staging import Staging
 
 ANSWER_SECONDS: Final = 20.0
 """How long the scheduler or a worker may be silent when it is asked how it goes."""
@@ -50,6 +50,26 @@ class Calls:
         """Have a range of blocks staged. Raises like `move`."""
         report: StageReport = await self._task(f"stage-{number}", stage_range, self.run, staging)
         return report
+
+    async def turn(self, number: int, turn: Turn) -> TurnReport:
+        """Have a range of blocks hashed by any worker. Raises like `move`."""
+        report: TurnReport = await self._task(f"turn-{number}", take_turn, self.run, turn)
+        return report
+
+    async def turn_at(self, worker: str, turn: Turn) -> TurnReport | None:
+        """Have a range of blocks hashed by this worker, beside its tasks; None where it does not answer."""
+        told = await self._ask(worker, take_turn, turn)
+        return told if isinstance(told, TurnReport) else None
+
+    async def forget(self, ticket: str) -> None:
+        """Have all workers forget what they keep under a ticket; who does not hear it forgets it in time."""
+        if self.gone:
+            return
+        with anyio.move_on_after(ANSWER_SECONDS):
+            try:
+                await self.client.run(forget_kept, self.run, ticket, on_error="return")
+            except (CommClosedError, OSError, KeyError, ValueError, AttributeError):
+                return
 
     async def _task(self, name: str, function: Any, *args: Any) -> Any:  # noqa: ANN401 - as Dask has it
         # A key of its own: Dask must not take a batch for one it has run before. Its loss is the only reason for
@@ -86,13 +106,17 @@ class Calls:
 
     async def pulse(self, worker: str, share: Share) -> Heard | None:
         """Give a worker its share and hear how it goes; None where it does not answer, or has no doors open."""
+        heard = await self._ask(worker, pulse, share)
+        return heard if isinstance(heard, Heard) else None
+
+    async def _ask(self, worker: str, function: Any, told: Any) -> Any:  # noqa: ANN401 - as Dask has it
+        """What a worker answers at once; None, or an exception as a value, where it does not."""
         with anyio.move_on_after(ANSWER_SECONDS):
             try:
-                told = await self.client.run(pulse, self.run, share, workers=[worker], on_error="return")
+                answers = await self.client.run(function, self.run, told, workers=[worker], on_error="return")
             except (CommClosedError, OSError, KeyError, ValueError, AttributeError):
                 return None
-            heard = told.get(worker)
-            return heard if isinstance(heard, Heard) else None
+            return answers.get(worker)
         return None
 
     async def dismiss(self, worker: str) -> None:

@@ -14,7 +14,7 @@ from blobmove.cluster.payloads import Report
 from blobmove.cluster.roster import Roster
 from blobmove.cluster.spread import Spreader, Unfinished
 from blobmove.core.circuit import Doubt
-from blobmove.core.crew import BATCH_BYTES, SPREAD_BLOCKS, WorkerShown, batch_objects, batches_out
+from blobmove.core.crew import BATCH_BYTES, WorkerShown, batch_objects, batches_out, is_spread, kept_bytes
 from blobmove.core.errors import BlobmoveError, StoreError, UsageError
 from blobmove.core.events import Listener, Note
 from blobmove.core.lanes import LargeLane
@@ -57,20 +57,22 @@ class Work:
 
 @dataclass(slots=True)
 class Crew:
-    """All workers of one run."""
+    """All workers of one run, each with `max_memory` bytes."""
 
     calls: Calls
     roster: Roster
     listener: Listener
+    max_memory: int
     lost: int = 0
     _lost_in_a_row: int = 0
-    _told: bool = False
+    _told: set[str] = field(default_factory=set)
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     async def run(self, work: Work) -> None:
         """Move everything that the pages hold, or until the run is stopped and drained."""
         bench = self.roster.bench
-        spreading = replace(bench, spread=Spreader(self.calls, self.roster, self._places, work.stop))
+        spreader = Spreader(self.calls, self.roster, self._places, work.stop, kept_bytes(self.max_memory))
+        spreading = replace(bench, spread=spreader)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.roster.watch, work.stop, work.failed)
             await Pipeline(
@@ -113,7 +115,7 @@ class Crew:
     def _is_spread(self, transfer: Transfer) -> bool:
         """Whether an object is worth several workers: many blocks, and its bytes go through them."""
         options, size = self.roster.bench.options, transfer.size or 0
-        return (size >= SPREAD_BLOCKS * options.block_size and size > options.whole_object_limit
+        return (is_spread(size, transfer.etag, options.block_size) and size > options.whole_object_limit
                 and options.transfer is Route.STREAM)
 
     async def _act(self, batch: tuple[Transfer, ...], work: Work, spreading: Bench) -> Results:
@@ -122,8 +124,8 @@ class Crew:
             return await self._by_one(batch, work)
         try:
             return [await move(spreading, batch[0])]
-        except OneMachine:
-            self._tell_of_one_machine()
+        except OneMachine as reason:
+            self._tell_of_one_machine(str(reason))
             return await self._by_one(batch, work)
         except GeneralFailure as failure:
             work.failed(work.explain(failure.error))
@@ -135,11 +137,10 @@ class Crew:
             pass
         return []
 
-    def _tell_of_one_machine(self) -> None:
-        if not self._told:
-            self._told = True
-            self.listener(Note("large objects without S3's MD5 or CRC of the whole are moved by one worker each:"
-                               " their MD5 needs all bytes in order"))
+    def _tell_of_one_machine(self, reason: str) -> None:
+        if reason not in self._told:
+            self._told.add(reason)
+            self.listener(Note(f"a large object is moved by one worker alone: {reason}"))
 
     async def _by_one(self, batch: tuple[Transfer, ...], work: Work) -> Results:
         """Have a batch moved; what a worker left of it goes to another one."""

@@ -10,10 +10,12 @@ from blobmove.checkpoint.values import Setup
 from blobmove.core.circuit import Doubt
 from blobmove.core.crew import WorkerFacts
 from blobmove.core.errors import AccessError, BlobmoveError, Kind, RefusedError, Side, StoreError, UsageError
-from blobmove.core.events import Listener
+from blobmove.core.events import Listener, Throttled
 from blobmove.core.model import Outcome
 from blobmove.engine.bench import Bench, MoveOptions
 from blobmove.engine.blockpass import Sums
+from blobmove.engine.carried import Carried
+from blobmove.engine.staging import Staging
 from blobmove.engine.stopping import Stop
 
 _CLASSES = {kind.__name__: kind for kind in (UsageError, RefusedError, AccessError)}
@@ -118,7 +120,8 @@ class Done:
 class Heard:
     """One worker's word about itself. `session` is new with every opening of its doors, `number` grows with each word.
 
-    `in_flight`: objects under way; `slots`: requests it may have out to the slower side; `state`: what it waits for.
+    `in_flight`: objects under way; `slots`: requests it may have out to the slower side; `state`: what it waits for;
+    `throttled`: by side how often it was asked for patience, and the last time.
     """
 
     session: str
@@ -130,6 +133,7 @@ class Heard:
     slots: int = 0
     state: str = ""
     given_up: str = ""
+    throttled: Mapping[str, tuple[int, Throttled]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +164,40 @@ class ReadReport:
 
 
 @dataclass(frozen=True, slots=True)
-class StageReport:
-    """What became of a range of blocks: their sums, or why there are none. `tries` counts attempts beyond the first."""
+class Turn:
+    """A range of blocks, and how far the MD5s of its object have come before it."""
+
+    staging: Staging
+    carried: Carried
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a worker says of a range of blocks, whatever it had to do. `tries` counts attempts beyond the first.
+
+    `alone`: why the whole object must be left to one worker.
+    """
 
     worker: str
-    sums: Sums | None = None
+    alone: str = ""
     tries: int = 0
     lost: bool = False
     store: StoreTrouble | None = None
     trouble: Trouble | None = None
     unfit: Trouble | None = None
     heard: Heard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport(Answered):
+    """The sums of a range of blocks, where there are any."""
+
+    sums: Sums | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnReport(Answered):
+    """How far the MD5s have come after a range, and those of the parts that have ended in it."""
+
+    carried: Carried | None = None
+    closed: tuple[bytes, ...] = ()

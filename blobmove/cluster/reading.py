@@ -65,27 +65,43 @@ class Readers:
             yield [tuple(batch)]
 
     async def _act(self, batch: Batch) -> list[Seen]:
-        """What was seen of a batch; what a worker has not read is not counted, and the run stops for the reason."""
-        for attempt in range(1, UNFIT_LIMIT + 1):
-            try:
-                report = await self.crew.calls.read(next(self._numbers), batch)
-            except BatchLost as lost:
-                self.reading.failed(UsageError("E500-WORKER", "workers die as soon as they are given work",
-                                               cause=str(lost), hint=f"then: {self.crew.calls.again}"))
-                return []
-            except BlobmoveError as error:
-                self.reading.failed(error)
-                return []
-            self.crew.roster.hear(report.worker, report.heard)
-            if report.unfit is None:
-                self._judge(report)
-                return [(copy, report.seen[copy.id]) for copy in batch if copy.id in report.seen]
-            if attempt == UNFIT_LIMIT:
-                self.reading.failed(report.unfit.error(report.worker))
-            await self.crew.roster.dismiss(report.worker, report.unfit)
-        return []
+        """What was seen of a batch. What one worker leaves unread another one reads: else the run must not pass."""
+        seen: list[Seen] = []
+        left, attempts = batch, 0
+        while left and not self.reading.stop.is_set():
+            attempts += 1
+            report = await self._asked(left)
+            if report is None:
+                break
+            seen += [(copy, report.seen[copy.id]) for copy in left if copy.id in report.seen]
+            left = tuple(copy for copy in left if copy.id not in report.seen)
+            self._judge(report, len(left) if attempts == UNFIT_LIMIT else 0)
+            if report.unfit is not None:
+                await self.crew.roster.dismiss(report.worker, report.unfit)
+        return seen
 
-    def _judge(self, report: ReadReport) -> None:
+    async def _asked(self, batch: Batch) -> ReadReport | None:
+        """The report of one batch, None where there will be none: then the run stops."""
+        try:
+            report = await self.crew.calls.read(next(self._numbers), batch)
+        except BatchLost as lost:
+            self._give_up("workers die as soon as they are given work", str(lost))
+        except BlobmoveError as error:
+            self.reading.failed(error)
+        else:
+            self.crew.roster.hear(report.worker, report.heard)
+            return report
+        return None
+
+    def _give_up(self, message: str, cause: str) -> None:
+        self.reading.failed(UsageError("E500-WORKER", message, cause=cause, hint=f"then: {self.crew.calls.again}"))
+
+    def _judge(self, report: ReadReport, unread: int) -> None:
+        """Stop the run for what is wrong; `unread`: blobs that no worker of several has read."""
+        if unread and report.unfit is not None:
+            self.reading.failed(report.unfit.error(report.worker))
+        elif unread:
+            self._give_up("workers leave blobs unread", f"{unread} of one batch")
         if report.store is not None:
             self.reading.failed(self.reading.explain(report.store.error()))
         if report.trouble is not None:

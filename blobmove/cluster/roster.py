@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
 import anyio
@@ -64,6 +65,7 @@ class Roster:
     clock: Callable[[], float] = time.monotonic
     _sessions: dict[str, Heard] = field(default_factory=dict)
     _shares: dict[str, Share] = field(default_factory=dict)
+    _told_at: dict[str, float] = field(default_factory=dict)
     _draining: bool = False
     _in_flight: int = 0
     _alone_since: float | None = None
@@ -149,8 +151,20 @@ class Roster:
         member.at = now
         member.window.add(now, heard.done.bytes_written + heard.done.bytes_pulled, heard.done.settled)
         self._add_up(heard.done, old)
-        if heard.given_up:
+        self._retell(heard, before)
+        if heard.given_up and not self.bench.pulling.given_up:
             self.bench.pulling.given_up = heard.given_up
+            self.listener(Note(f"Azure does not pull from S3 at {worker} ({heard.given_up}): it streams everything"))
+
+    def _retell(self, heard: Heard, before: Heard | None) -> None:
+        """That a side has asked a worker for patience; once a second for all workers. `concurrency` is that of all."""
+        now = self.clock()
+        slots = sum(member.heard.slots for member in self.members.values() if member.heard is not None)
+        for side, (number, event) in heard.throttled.items():
+            known = before.throttled.get(side, (0, event))[0] if before is not None else 0
+            if number > known and now - self._told_at.get(side, -inf) >= 1.0:
+                self._told_at[side] = now
+                self.listener(replace(event, concurrency=slots))
 
     def _add_up(self, now: Done, before: Done) -> None:
         counters = self.bench.counters

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeVar
 from uuid import uuid4
 
 import anyio
 
 from blobmove.checkpoint.reader import ProvenCopy
 from blobmove.cluster.batches import MoveBatch, ReadBatch
+from blobmove.cluster.counted import CountedConcurrency
 from blobmove.cluster.payloads import (
+    Answered,
     Done,
     Heard,
     ReadReport,
@@ -23,56 +25,27 @@ from blobmove.cluster.payloads import (
     StoreTrouble,
     Terms,
     Trouble,
+    Turn,
+    TurnReport,
 )
-from blobmove.core.concurrency import Concurrency
-from blobmove.core.crew import GivenPace, WorkerFacts, difference
+from blobmove.cluster.ranges import Kept, hashed, stage
+from blobmove.core.crew import WorkerFacts, difference, kept_bytes
 from blobmove.core.errors import BlobmoveError, Side, StoreError, UsageError
-from blobmove.core.events import silent
+from blobmove.core.events import Event, Throttled, silent
 from blobmove.core.model import Transfer
 from blobmove.core.secrets import redact
 from blobmove.engine.bench import Bench
-from blobmove.engine.blockpass import Staging, Wanted
-from blobmove.engine.large import staging_pass
-from blobmove.engine.limits import Bandwidth
+from blobmove.engine.carried import can_carry
+from blobmove.engine.limits import Bandwidth, Budget, Part
 from blobmove.engine.requests import Attempts, Requests
+from blobmove.engine.staging import Staging
 from blobmove.engine.stopping import Stop
+
+R = TypeVar("R", bound=Answered)
 
 _RECENT_SECONDS: Final = 10.0
 CLOSING_SECONDS: Final = 5.0
 """How long batches of a run that was given up may take to end, before their doors are shut under them."""
-
-
-class CountedConcurrency(Concurrency):
-    """The limit of one side, with the sums of what was answered and what was refused as too much."""
-
-    __slots__ = ("answered", "refused")
-
-    def __init__(self, like: Concurrency, most: int | None) -> None:
-        if most is None:
-            super().__init__(like.slots, least=like.least, most=like.most)
-        else:
-            super().__init__(most, least=1, most=most, gradient=False)
-        self.answered = self.refused = 0
-
-    def good(self, seconds: float, now: float, bulk: bool = False) -> None:
-        """One request was answered without complaint."""
-        self.answered += 1
-        super().good(seconds, now, bulk)
-
-    def busy(self, now: float) -> bool:
-        """One request was refused as too many."""
-        self.refused += 1
-        return super().busy(now)
-
-    def obey(self, rate: float | None) -> None:
-        """Start requests at this rate; None: as before, until the next refusal."""
-        if rate is None:
-            if isinstance(self.pace, GivenPace):
-                self.pace = None
-        elif isinstance(self.pace, GivenPace):
-            self.pace.rate = self.pace.ceiling = rate
-        else:
-            self.pace = GivenPace(rate)
 
 
 @dataclass(slots=True)
@@ -88,10 +61,12 @@ class Session:
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _bench: Bench | None = None
     _stop: Stop | None = None
+    _kept: Kept | None = None
     _batches: list[Stop] = field(default_factory=list)
     _scopes: list[anyio.CancelScope] = field(default_factory=list)
     _settled: int = 0
     _number: int = 0
+    _throttled: dict[str, tuple[int, Throttled]] = field(default_factory=dict)
 
     async def open(self) -> None:
         """Open the doors and compare what was found with what the coordinator has found. Never raises for either."""
@@ -106,6 +81,7 @@ class Session:
                 )
                 return
             self._stop, self._bench = doors.stop, self._shared(doors.bench, doors.stop)
+            self._kept = self._room(doors.bench)
         except BlobmoveError as error:
             self.trouble = Trouble.of(error)
         except Exception as error:  # a door that no known cause explains: said where the coordinator can see it
@@ -123,10 +99,21 @@ class Session:
         azure = CountedConcurrency(bench.azure.concurrency, share.concurrency)
         return replace(
             bench,
-            s3=Requests(Side.SOURCE, s3, bench.source.renew, stop, silent),
-            azure=Requests(Side.DESTINATION, azure, renew_azure, stop, silent),
+            s3=Requests(Side.SOURCE, s3, bench.source.renew, stop, self._listen),
+            azure=Requests(Side.DESTINATION, azure, renew_azure, stop, self._listen),
             bandwidth=Bandwidth(self._rate) if self.terms.limited else bench.bandwidth,
         )
+
+    def _listen(self, event: Event) -> None:
+        """Told with the next word: the coordinator is who speaks of this run."""
+        if isinstance(event, Throttled):
+            self._throttled[event.side] = (self._throttled.get(event.side, (0, event))[0] + 1, event)
+
+    def _room(self, bench: Bench) -> Kept:
+        """The part of the memory for bodies that wait for their turn."""
+        most = kept_bytes(self.terms.max_memory)
+        whole = bench.memory if isinstance(bench.memory, Budget) else Budget(lambda: most)
+        return Kept(Part(whole, lambda: most))
 
     def _rate(self) -> int | None:
         rate = self.share.bytes_per_second
@@ -172,14 +159,8 @@ class Session:
         if self.trouble is not None:
             return Report(self.worker, unfit=self.trouble, heard=self.heard())
         batch = MoveBatch(self.bench, self.stop_of_batch(), patient)
-        with anyio.CancelScope() as scope:
-            self._batches.append(batch.stop)
-            self._scopes.append(scope)
-            try:
-                await batch.run(transfers)
-            finally:
-                self._batches.remove(batch.stop)
-                self._scopes.remove(scope)
+        with self._under_way(batch.stop):
+            await batch.run(transfers)
         self._settled += len(batch.results)
         return Report(self.worker, tuple(batch.results), batch.general, batch.trouble, heard=self.heard())
 
@@ -188,29 +169,58 @@ class Session:
         if self.trouble is not None:
             return ReadReport(self.worker, unfit=self.trouble, heard=self.heard())
         batch = ReadBatch(self.bench, self.stop_of_batch())
-        with anyio.CancelScope() as scope:
-            self._batches.append(batch.stop)
-            self._scopes.append(scope)
-            try:
-                await batch.run(copies)
-            finally:
-                self._batches.remove(batch.stop)
-                self._scopes.remove(scope)
+        with self._under_way(batch.stop):
+            await batch.run(copies)
         self._settled += len(batch.seen)
         return ReadReport(self.worker, batch.seen, batch.store, batch.trouble, heard=self.heard())
 
+    @contextmanager
+    def _under_way(self, stop: Stop) -> Iterator[None]:
+        """A batch that a drain reaches, and that `close` aborts."""
+        with anyio.CancelScope() as scope:
+            self._batches.append(stop)
+            self._scopes.append(scope)
+            try:
+                yield
+            finally:
+                self._batches.remove(stop)
+                self._scopes.remove(scope)
+
     async def stage(self, staging: Staging) -> StageReport:
         """Stage a range of blocks of one large object. The coordinator joins the sums and commits."""
-        if self.trouble is not None:
-            return StageReport(self.worker, unfit=self.trouble, heard=self.heard())
-        bench, attempts = self.bench, Attempts()
-        report = StageReport(self.worker)
+        async def work(report: StageReport, kept: Kept, attempts: Attempts) -> StageReport:
+            return replace(report, sums=await stage(self.bench, kept, staging, attempts))
+
+        return await self._range(StageReport(self.worker), work, ordered=bool(staging.ticket))
+
+    async def turn(self, turn: Turn) -> TurnReport:
+        """Feed a range of blocks to the MD5s of its object: what this worker has kept of it, else read again."""
+        async def work(report: TurnReport, kept: Kept, attempts: Attempts) -> TurnReport:
+            carried, closed = await hashed(self.bench, kept, turn, attempts)
+            return replace(report, carried=carried, closed=closed)
+
+        return await self._range(TurnReport(self.worker), work, ordered=True)
+
+    def forget(self, ticket: str) -> None:
+        """What is kept under this ticket will have no turn."""
+        if self._kept is not None:
+            self._kept.forget_all(ticket)
+
+    async def _range(
+        self, report: R, work: Callable[[R, Kept, Attempts], Awaitable[R]], *, ordered: bool
+    ) -> R:
+        """The report with what `work` adds to it, or with what went wrong."""
+        kept, attempts = self._kept, Attempts()
+        if self.trouble is not None or kept is None:
+            return replace(report, unfit=self.trouble, heard=self.heard())
+        if ordered and not can_carry():
+            return replace(report, alone="the Python of a worker does not give away the state of an MD5")
+        bench = self.bench
         bench.counters.in_flight += 1
         with anyio.CancelScope() as scope:
             self._scopes.append(scope)
             try:
-                sums = await staging_pass(bench.for_large(), staging, Wanted(crc=staging.crc), attempts).sums()
-                report = replace(report, sums=sums)
+                report = await work(report, kept, attempts)
             except StoreError as error:
                 report = replace(report, store=StoreTrouble.of(error))
             except BlobmoveError as error:
@@ -229,6 +239,7 @@ class Session:
         return Heard(
             self.name, self._number, self.facts, self.trouble, self._done(bench), bench.counters.in_flight,
             min(bench.s3.concurrency.slots, bench.azure.concurrency.slots), _state(bench), bench.pulling.given_up,
+            dict(self._throttled),
         )
 
     def _done(self, bench: Bench) -> Done:

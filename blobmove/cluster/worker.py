@@ -7,11 +7,11 @@ from typing import Any, Final
 from distributed import Worker, WorkerPlugin, get_worker
 
 from blobmove.checkpoint.reader import ProvenCopy
-from blobmove.cluster.payloads import Heard, ReadReport, Report, Share, StageReport, Terms, Trouble
+from blobmove.cluster.payloads import Heard, ReadReport, Report, Share, StageReport, Terms, Trouble, Turn, TurnReport
 from blobmove.cluster.session import Session
 from blobmove.core.errors import UsageError
 from blobmove.core.model import Transfer
-from blobmove.engine.blockpass import Staging
+from blobmove.engine.staging import Staging
 
 _SESSIONS: Final[dict[tuple[str, str], Session]] = {}
 """The open sessions of this process, by run and worker."""
@@ -58,6 +58,21 @@ async def stage_range(run: str, staging: Staging) -> StageReport:
     return await session.stage(staging)
 
 
+async def take_turn(run: str, turn: Turn, dask_worker: Any = None) -> TurnReport:  # noqa: ANN401 - given by Dask
+    """A task, or a call to one worker: feed these blocks to the MD5s of their object."""
+    session, address = _here(run) if dask_worker is None else _at(run, dask_worker.address)
+    if session is None:
+        return TurnReport(address, unfit=_closed())
+    return await session.turn(turn)
+
+
+async def forget_kept(run: str, ticket: str, dask_worker: Any = None) -> None:  # noqa: ANN401 - given by Dask
+    """Not a task: what is kept under this ticket will have no turn."""
+    session = _SESSIONS.get((run, dask_worker.address))
+    if session is not None:
+        session.forget(ticket)
+
+
 async def read_batch(run: str, copies: tuple[ProvenCopy, ...]) -> ReadReport:
     """A task: read these copies back."""
     session, address = _here(run)
@@ -76,7 +91,10 @@ async def pulse(run: str, share: Share, dask_worker: Any = None) -> Heard | None
 
 
 def _here(run: str) -> tuple[Session | None, str]:
-    address: str = get_worker().address
+    return _at(run, get_worker().address)
+
+
+def _at(run: str, address: str) -> tuple[Session | None, str]:
     return _SESSIONS.get((run, address)), address
 
 

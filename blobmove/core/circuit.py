@@ -17,7 +17,8 @@ HELD_LIMIT: Final = 20
 DOUBTFUL: Final = frozenset({Kind.DENIED, Kind.UNREACHABLE, Kind.TRANSIENT, Kind.THROTTLED})
 """Kinds that may be about this object or about everything; they are held until the next answer tells."""
 
-_SOURCE_ANSWERED: Final = frozenset({State.CHANGED, State.GONE})
+SOURCE_ANSWERED: Final = frozenset({State.CHANGED, State.GONE})
+"""Ends that S3 has told of, and nobody else, when objects come from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +38,21 @@ class Circuit:
 
     Outcomes that are held when the run stops are dropped: those objects stay pending, nothing that was not really
     tried is marked failed (issue: one 403 fails one object; when everything answers 403 the run stops). `answered`
-    names the sides that did what was asked of them at least once in this run.
+    names the sides that did what was asked of them at least once in this run; `by_source` the ends for which the
+    source alone has answered.
     """
 
     held: list[Doubt] = field(default_factory=list)
     open: bool = False
     answered: set[Side] = field(default_factory=set)
+    by_source: frozenset[State] = SOURCE_ANSWERED
 
     def settled(self, outcome: Outcome) -> list[Outcome]:
         """An object ended without doubt: returns it together with the held ones that are now cleared."""
         cleared: set[Side] = set()
         if outcome.state in (State.COPIED, State.PRESENT, State.CONFLICT):
             cleared = {Side.SOURCE, Side.DESTINATION}
-        elif outcome.state in _SOURCE_ANSWERED:
+        elif outcome.state in self.by_source:
             cleared = {Side.SOURCE}
         self.answered |= cleared
         freed = [doubt.outcome for doubt in self.held if doubt.side in cleared]

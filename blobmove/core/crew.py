@@ -22,6 +22,12 @@ RANGE_BYTES: Final = 256 * MIB
 SPREAD_BLOCKS: Final = 8
 """An object of so many blocks is spread over several workers, if its proof allows it."""
 
+RELAY_BLOCKS: Final = 64
+"""An object whose MD5 has to be computed is worth several workers from so many blocks on: its hashing is no faster."""
+
+RANGES_KEPT: Final = 3
+"""Ranges whose bodies a worker can hold at a time until their turn: two that are read, one that waits."""
+
 _LEAST_OBJECTS: Final = 20
 _AHEAD: Final = 1  # a worker has its next batch at hand when one of its own ends
 
@@ -78,14 +84,28 @@ def batches_out(threads: Mapping[str, int]) -> int:
     return sum(number + _AHEAD for number in threads.values())
 
 
-def ranges_of(blocks: tuple[Block, ...], places: int) -> list[tuple[Block, ...]]:
+def ranges_of(blocks: tuple[Block, ...], places: int, most_bytes: int = RANGE_BYTES) -> list[tuple[Block, ...]]:
     """The blocks of one object as ranges for several workers, in order: enough for all, none longer than need be."""
     if not blocks:
         return []
     biggest = max(block.length for block in blocks)
-    most = max(1, RANGE_BYTES // biggest)
+    most = max(1, most_bytes // biggest)
     length = max(1, min(most, len(blocks) // (2 * max(1, places))))
     return [blocks[start:start + length] for start in range(0, len(blocks), length)]
+
+
+def kept_bytes(max_memory: int) -> int:
+    """The part of a worker's `--max-memory` that ranges may take until their turn: bodies have half, these most of it.
+
+    What is left lets every other piece of work go on.
+    """
+    return max_memory * 3 // 8
+
+
+def is_spread(size: int, etag: str | None, block_size: int) -> bool:
+    """Whether an object is worth several workers: many blocks, and more of them if it was uploaded in parts."""
+    parts = etag is not None and "-" in etag
+    return size >= (RELAY_BLOCKS if parts else SPREAD_BLOCKS) * block_size
 
 
 def divided(total: int, number: int) -> int:

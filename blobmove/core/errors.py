@@ -6,7 +6,9 @@
     ├── AccessError        4     obtain or renew credentials, or a permission
     ├── DifferenceError    5     the destination is not what was recorded: look before going on
     ├── LimitReached       6     a limit that was asked for; run again when it suits
-    └── HeldError         11     another process works with this checkpoint: wait for it or stop it
+    ├── HeldError         11     another process works with this checkpoint: wait for it or stop it
+    ├── Interrupted      130     type it again when it suits: nothing had begun
+    └── Terminated       143     likewise
 
     StoreError                   one answer of one store, classified at the door that knows it;
                                  never seen by the operator as such
@@ -65,6 +67,18 @@ class LimitReached(BlobmoveError):
     """Raised when a run stopped at a limit the operator asked for."""
 
     exit_code = 6
+
+
+class Interrupted(BlobmoveError):
+    """Raised when SIGINT came before there was anything to drain."""
+
+    exit_code = 130
+
+
+class Terminated(BlobmoveError):
+    """Raised when SIGTERM came before there was anything to drain."""
+
+    exit_code = 143
 
 
 class HeldError(BlobmoveError):

@@ -104,7 +104,7 @@ def proof_back(blob_md5: bytes | None, rails: RailsFacts | None, md5: bytes, sha
     A row of Rails, and the Content-MD5 of a blob in blocks, are what an uploader said of his file: that can be wrong,
     but not agree by chance. What to make of a difference depends on whether Azure computed the MD5 itself.
     """
-    if rails is not None and (rails.md5 == md5 or (rails.sha256 is not None and rails.sha256 == sha256)):
+    if rails is not None and rails.agree(md5, sha256):
         return Proof.RAILS_MD5
     return Proof.AZURE_MD5 if blob_md5 == md5 else None
 

@@ -6,6 +6,7 @@ credentials are found by the doors.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,11 @@ from blobmove.core.timetable import Timetable
 from blobmove.core.units import MIB
 
 DEFAULT_CHECKPOINT = Path("blobmove.db")
+
+
+def for_checkpoint(command: str, checkpoint: Path) -> str:
+    """A command to type next: with `--checkpoint` where that is not the default."""
+    return command if checkpoint == DEFAULT_CHECKPOINT else f"{command} --checkpoint {shlex.quote(str(checkpoint))}"
 
 
 class Addressing(StrEnum):

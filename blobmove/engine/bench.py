@@ -18,9 +18,10 @@ from blobmove.stores.azure.blobs import AzureBlobs
 from blobmove.stores.s3.objects import S3Objects
 
 if TYPE_CHECKING:
-    from blobmove.engine.blockpass import Staging, Sums
+    from blobmove.engine.blockpass import Found
+    from blobmove.engine.staging import Staging
 
-    Spread = Callable[[Staging, Attempts], Awaitable[Sums]]
+    Spread = Callable[[Staging, Attempts], Awaitable[Found]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Bench:
 
 
 class OneMachine(Exception):
-    """Raised by a mover whose bench spreads blocks: the proof of this object needs all its bytes in one place."""
+    """Raised by a mover whose bench spreads blocks: this object needs all its bytes in one place, says its text."""
 
 
 class GeneralFailure(Exception):

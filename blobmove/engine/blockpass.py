@@ -1,4 +1,4 @@
-"""One pass over the blocks of a large object: read in parallel, hashed in order, staged where they are missing."""
+"""One pass over the blocks of something large: read in parallel, handed on where missing, hashed in order."""
 
 from __future__ import annotations
 
@@ -8,36 +8,19 @@ from typing import Final
 
 import anyio
 
-from blobmove.core.blocks import ID_CHARACTERS, Block, block_id
+from blobmove.core.blocks import Block
 from blobmove.core.errors import StoreError
-from blobmove.core.model import Transfer
-from blobmove.engine.bench import Bench
 from blobmove.engine.hashing import OrderedHash, crc64, crc_of, join_crcs
-from blobmove.engine.requests import Attempts
+from blobmove.engine.limits import Budget, Ranked
 from blobmove.stores.http import Body
 
 WINDOW: Final = 12
 """Blocks of one object in flight. The memory budget may allow fewer."""
 
-@dataclass(frozen=True, slots=True)
-class Staging:
-    """Blocks of one object that are to be read, staged and summed up, by this process or by others. Picklable.
-
-    `crc`: the CRC wanted of the whole, None for none but Azure's CRC-64. `held`: those that Azure has already.
-    """
-
-    transfer: Transfer
-    etag: str
-    blocks: tuple[Block, ...]
-    crc: str | None
-    fingerprint: str
-    held: Mapping[int, int]
-    width: int
-
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The CRCs of blocks by their index, and how many of them were staged."""
+    """The CRCs of blocks by their index, and how many of them were handed on."""
 
     crc64: Mapping[int, int]
     crc: Mapping[int, int]
@@ -45,6 +28,8 @@ class Sums:
 
 
 ReadBlock = Callable[[Block], Awaitable[Body]]
+SendBlock = Callable[[Block, Body, int], Awaitable[None]]
+"""Takes a block, its bytes and their CRC-64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +51,29 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The digests of a pass, raw; `block_ids` in the order of the object, `staged` those sent in this pass."""
+    """The digests of a pass, raw, and the sums of the single blocks."""
 
     wholes: Mapping[str, bytes]
     parts: Sequence[bytes]
     crc: bytes | None
     crc64: bytes
-    block_ids: tuple[str, ...]
-    staged: int
+    sums: Sums
 
 
 @dataclass(slots=True)
 class BlockPass:
-    """Reads every block with `read`; with a `fingerprint` it also stages those that `held` lacks.
+    """Reads every block with `read` and hands those that `held` lacks to `send`; None: it only looks.
 
-    `held` maps a block's index to the CRC-64 under which Azure holds it already; `width` is the length of block ids. A
-    failure of one block lets the others finish and is raised at the end: nothing is cancelled in a door.
+    `held` maps a block's index to the CRC-64 under which the other side holds it already. A failure of one block lets
+    the others finish and is raised at the end: nothing is cancelled in a door.
     """
 
-    bench: Bench
+    memory: Budget | Ranked
     blocks: Sequence[Block]
     wanted: Wanted
     read: ReadBlock
-    attempts: Attempts
-    name: str = ""
-    fingerprint: str | None = None
+    send: SendBlock | None = None
     held: Mapping[int, int] = field(default_factory=dict)
-    width: int = ID_CHARACTERS
     _error: StoreError | None = None
     _ready: dict[int, Body] = field(default_factory=dict)
     _next: int = 0
@@ -109,8 +90,7 @@ class BlockPass:
         """Do the pass over all blocks of an object. Raises the first StoreError of any block."""
         sums = await self.sums()
         wholes, parts = self._hash.result()
-        return replace(joined(self.blocks, self.wanted.crc, sums, self.fingerprint or "0" * 8, self.width),
-                       wholes=wholes, parts=parts)
+        return replace(joined(self.blocks, self.wanted.crc, sums), wholes=wholes, parts=parts)
 
     async def sums(self) -> Sums:
         """Do the pass over some blocks of an object. Raises the first StoreError of any block."""
@@ -121,9 +101,9 @@ class BlockPass:
                     continue
                 # Memory is taken in the order of the blocks: the block that the hash waits for has its share.
                 await window.acquire()
-                await self.bench.memory.take(block.length)
+                await self.memory.take(block.length)
                 if self._error is not None:
-                    self.bench.memory.give_back(block.length)
+                    self.memory.give_back(block.length)
                     window.release()
                     break
                 tasks.start_soon(self._one, block, window)
@@ -133,7 +113,7 @@ class BlockPass:
         return Sums(self._crc64, self._crc, self._staged)
 
     def _known(self, block: Block) -> bool:
-        """A block that Azure holds need not be read again where its CRC-64 is all that is asked for."""
+        """A block that is held there need not be read again where its CRC-64 is all that is asked for."""
         if self.wanted.in_order or self.wanted.crc not in (None, "crc64nvme") or block.index not in self.held:
             return False
         self._crc64[block.index] = self._crc[block.index] = self.held[block.index]
@@ -143,7 +123,7 @@ class BlockPass:
         kept = False
         try:
             body = await self.read(block)
-            await self._stage(block, body)
+            await self._hand_on(block, body)
             if self.wanted.in_order and self._error is None:
                 self._ready[block.index] = body
                 kept = True
@@ -153,23 +133,18 @@ class BlockPass:
             self._drop_ready()  # what waits to be hashed would hold the memory that others wait for
         finally:
             if not kept:
-                self.bench.memory.give_back(block.length)
+                self.memory.give_back(block.length)
             window.release()
 
-    async def _stage(self, block: Block, body: Body) -> None:
+    async def _hand_on(self, block: Block, body: Body) -> None:
         value = crc64(body)
         self._crc64[block.index] = value
         if self.wanted.crc is not None:
             self._crc[block.index] = value if self.wanted.crc == "crc64nvme" else crc_of(self.wanted.crc, body)
-        if self.fingerprint is None or self.held.get(block.index) == value:
+        if self.send is None or self.held.get(block.index) == value:
             return
-        name = block_id(self.fingerprint, block.index, value, self.width)
-        await self.bench.azure.run(
-            lambda: self.bench.destination.put_block(self.name, name, body, crc64=value), self.attempts,
-            corrupt=True, bulk=True,
-        )
+        await self.send(block, body, value)
         self._staged += 1
-        self.bench.counters.bytes_written += block.length
 
     async def _advance(self) -> None:
         """Hash what is next in order; whoever finds the lock taken waits, which is the back-pressure."""
@@ -179,23 +154,18 @@ class BlockPass:
                 try:
                     await self._hash.feed(block.part, body)
                 finally:
-                    self.bench.memory.give_back(block.length)
+                    self.memory.give_back(block.length)
                 self._next += 1
 
     def _drop_ready(self) -> None:
         for index in list(self._ready):
             self._ready.pop(index)
-            self.bench.memory.give_back(self.blocks[index].length)
+            self.memory.give_back(self.blocks[index].length)
 
 
-def joined(blocks: Sequence[Block], crc: str | None, sums: Sums, fingerprint: str, width: int) -> Found:
+def joined(blocks: Sequence[Block], crc: str | None, sums: Sums) -> Found:
     """What the sums of all blocks say of the whole object; `crc` is the CRC wanted beside the CRC-64."""
-    lengths = [block.length for block in blocks]
-
     def join(algorithm: str, crcs: Mapping[int, int]) -> bytes:
-        return join_crcs(algorithm, [(crcs[index], length) for index, length in enumerate(lengths)])
+        return join_crcs(algorithm, [(crcs[block.index], block.length) for block in blocks])
 
-    return Found(
-        {}, (), join(crc, sums.crc) if crc else None, join("crc64nvme", sums.crc64),
-        tuple(block_id(fingerprint, i, sums.crc64[i], width) for i in range(len(lengths))), sums.staged,
-    )
+    return Found({}, (), join(crc, sums.crc) if crc else None, join("crc64nvme", sums.crc64), sums)

@@ -13,7 +13,7 @@ from blobmove.core.notes import metadata_notes, rails_notes
 from blobmove.core.pacing import MAX_CORRUPT
 from blobmove.core.proof import Evidence, choose, etag_md5
 from blobmove.engine.bench import Bench, OneMachine, encryption_of
-from blobmove.engine.blockpass import BlockPass, Found, Staging, Wanted, joined
+from blobmove.engine.blockpass import BlockPass, Found
 from blobmove.engine.existing import Verdict, judge
 from blobmove.engine.large_proof import Job, PartsDiffer, Shown, choose_digests, show
 from blobmove.engine.leftovers import Staged, make_room, staged_under
@@ -21,6 +21,7 @@ from blobmove.engine.parts import part_sizes
 from blobmove.engine.readback import Sent, require, require_read_back, tier_at_first
 from blobmove.engine.requests import Attempts
 from blobmove.engine.small import check_version
+from blobmove.engine.staging import Staging, block_ids, read_block, staging_pass
 from blobmove.stores.azure.blobs import ABSENT, Condition
 from blobmove.stores.http import Body
 
@@ -87,17 +88,21 @@ async def _move(bench: Bench, job: Job, attempts: Attempts, *, trusting: bool, l
     mark = fingerprint(job.etag, job.size, job.blocks)
     staged = await staged_under(bench, name, attempts)
     room = await make_room(bench, name, staged, condition, attempts)
-    found = await _stage(bench, job, Staging(
+    staging = Staging(
         job.transfer, job.etag, job.blocks, job.wanted.crc, mark,
-        _held(staged, mark, job.blocks) if trusting else {}, room.width,
-    ), attempts)
+        _held(staged, mark, job.blocks) if trusting else {}, room.width, job.wanted.wholes, job.wanted.per_part,
+    )
+    found = await _stage(bench, job, staging, attempts)
     shown = show(job, found, last=last)
-    if shown.proof is Proof.READ_BACK and found.staged:
+    if shown.proof is Proof.READ_BACK and bench.spread is not None:
+        raise OneMachine("it is read twice")
+    if shown.proof is Proof.READ_BACK and found.sums.staged:
         await _require_same_again(bench, job, found, attempts)
+    ids = block_ids(staging, found.sums)
     try:
         blob_etag = await bench.azure.run(
             lambda: bench.destination.put_block_list(
-                name, found.block_ids, md5=shown.md5, properties=job.properties, condition=room.condition,
+                name, ids, md5=shown.md5, properties=job.properties, condition=room.condition,
                 tier=tier_at_first(bench, shown.proof),
             ),
             attempts, corrupt=True,
@@ -115,19 +120,9 @@ async def _stage(bench: Bench, job: Job, staging: Staging, attempts: Attempts) -
     """Bring all blocks to Azure: by this process, or spread over others. Raises OneMachine where that cannot be."""
     if bench.spread is None:
         return await staging_pass(bench, staging, job.wanted, attempts).run()
-    if job.wanted.in_order:
-        raise OneMachine
-    sums = await bench.spread(staging, attempts)
-    return joined(job.blocks, job.wanted.crc, sums, staging.fingerprint, staging.width)
-
-
-def staging_pass(bench: Bench, staging: Staging, wanted: Wanted, attempts: Attempts) -> BlockPass:
-    """The pass that reads these blocks from S3 and stages those that Azure lacks."""
-    return BlockPass(
-        bench, staging.blocks, wanted,
-        lambda block: _read_source(bench, staging.transfer, staging.etag, block, attempts), attempts,
-        name=staging.transfer.blob_name, fingerprint=staging.fingerprint, held=staging.held, width=staging.width,
-    )
+    if job.proof is Proof.READ_BACK:
+        raise OneMachine("it is read twice")
+    return await bench.spread(staging, attempts)
 
 
 async def _require_same_again(bench: Bench, job: Job, found: Found, attempts: Attempts) -> None:
@@ -142,8 +137,8 @@ async def _require_same_again(bench: Bench, job: Job, found: Found, attempts: At
 async def _read_again(bench: Bench, job: Job, attempts: Attempts) -> Found:
     """One more pass over S3's bytes that stages nothing."""
     return await BlockPass(
-        bench, job.blocks, job.wanted,
-        lambda block: _read_source(bench, job.transfer, job.etag, block, attempts), attempts,
+        bench.memory, job.blocks, job.wanted,
+        lambda block: read_block(bench, job.transfer, job.etag, block, attempts),
     ).run()
 
 
@@ -159,19 +154,6 @@ def _held(staged: Staged, mark: str, blocks: tuple[Block, ...]) -> dict[int, int
     return {index: crc for index, crc in held.items() if index not in twice}
 
 
-async def _read_source(bench: Bench, transfer: Transfer, etag: str, block: Block, attempts: Attempts) -> Body:
-    answer = await bench.s3.run(
-        lambda: bench.source.get(
-            transfer.key, etag=etag, version_id=transfer.version_id,
-            byte_range=(block.offset, block.length),
-        ),
-        attempts, corrupt=True, bulk=True,
-    )
-    bench.counters.bytes_read += block.length
-    await bench.bandwidth.pay(block.length)
-    return answer.body
-
-
 async def _look(bench: Bench, job: Job, attempts: Attempts) -> tuple[Outcome | None, Condition]:
     """Before any block is sent: is the blob there? Put Block has no conditions; the blocks would be in vain."""
     name = job.transfer.blob_name
@@ -184,6 +166,8 @@ async def _look(bench: Bench, job: Job, attempts: Attempts) -> tuple[Outcome | N
     md5 = etag_md5(job.etag, job.evidence.encryption)
     proof = Proof.ETAG_MD5
     if md5 is None and facts.size == job.size:
+        if bench.spread is not None:
+            raise OneMachine("a blob of its size is there, and has to be read")
         shown = await _show_existing(bench, job, facts.etag, attempts)
         md5, proof = (shown.md5, shown.proof) if shown else (None, proof)
     existing = await judge(bench, name, job.size, md5, attempts)
@@ -224,7 +208,7 @@ async def _read_destination(bench: Bench, job: Job, blob_etag: str, attempts: At
         bench.counters.bytes_read += block.length
         return body
 
-    found = await BlockPass(bench, job.blocks, job.wanted, read, attempts).run()
+    found = await BlockPass(bench.memory, job.blocks, job.wanted, read).run()
     try:
         return show(job, found, last=False)
     except StoreError:

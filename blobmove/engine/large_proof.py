@@ -11,7 +11,7 @@ from blobmove.core.model import Proof, Transfer
 from blobmove.core.proof import Evidence, composite_checksum, etag_md5, whole_checksum
 from blobmove.engine.blockpass import Found, Wanted
 from blobmove.engine.hashing import digest, is_crc
-from blobmove.engine.readback import require
+from blobmove.engine.readback import prove_by_rails, require
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def show(job: Job, found: Found, *, last: bool) -> Shown:
     elif proof is Proof.COMPOSITE:
         _show_composite(job, found)
     elif proof is Proof.RAILS_MD5:
-        proof = _show_rails(job, found, md5, last=last)
+        proof = prove_by_rails(job.evidence.rails, md5, found.wholes.get("sha256"), last=last)
     elif whole is not None:
         seen = found.crc if is_crc(whole.algorithm) else found.wholes.get(whole.algorithm)
         require(seen == whole.value, f"S3's {whole.algorithm}")
@@ -87,11 +87,3 @@ def _show_composite(job: Job, found: Found) -> None:
     if not same and job.guessed:
         raise PartsDiffer
     require(same, "S3's composite checksum")
-
-
-def _show_rails(job: Job, found: Found, md5: bytes, *, last: bool) -> Proof:
-    rails = job.evidence.rails
-    if rails is not None and (rails.md5 == md5 or (rails.sha256 and rails.sha256 == found.wholes.get("sha256"))):
-        return Proof.RAILS_MD5
-    require(last, "the checksum in the Rails row")
-    return Proof.READ_BACK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from blobmove.core.circuit import DOUBTFUL, Doubt
+from blobmove.core.circuit import Doubt
 from blobmove.core.digests import bare
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.events import Note
@@ -14,22 +14,25 @@ from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import PROVEN_STATES, Outcome, State, Transfer
 from blobmove.core.selection import ARCHIVED
 from blobmove.core.settings import Route
-from blobmove.core.transfer import CANNOT_PULL
-from blobmove.engine.bench import Bench, GeneralFailure
+from blobmove.engine.bench import Bench
+from blobmove.engine.endings import Ends, ended
 from blobmove.engine.large import move_large
 from blobmove.engine.pulls import Left
 from blobmove.engine.requests import Attempts
 from blobmove.engine.server import pull
 from blobmove.engine.small import move_small
 
-_GENERAL: Final = (Kind.STOP_ACCESS, Kind.STOP_CONFIG, Kind.EXPIRED)
+_ENDS: Final[Ends] = {
+    (Side.SOURCE, Kind.CHANGED): (State.CHANGED, "source-changed"),
+    (Side.SOURCE, Kind.MISSING): (State.GONE, "deleted-at-source"),
+    (Side.SOURCE, Kind.ARCHIVED): (State.SKIPPED, ARCHIVED),
+}
 
 
 async def move(bench: Bench, transfer: Transfer) -> Outcome | Doubt:
     """Move one object to the end. Never raises StoreError; raises GeneralFailure when the run must stop."""
     attempts = Attempts()
     bench.counters.in_flight += 1
-    result: Outcome | Doubt
     try:
         if bench.options.transfer is not Route.STREAM and not bench.pulling.given_up:
             result = await _pull_or_stream(bench, transfer, attempts)
@@ -38,11 +41,9 @@ async def move(bench: Bench, transfer: Transfer) -> Outcome | Doubt:
     except MetadataRefused as refused:
         result = Outcome(transfer.id, State.REFUSED, str(refused), attempts=attempts.count)
     except StoreError as error:
-        result = _ended(transfer, error, attempts)
+        return ended(transfer.id, error, attempts, _ENDS)
     finally:
         bench.counters.in_flight -= 1
-    if isinstance(result, Doubt):
-        return replace(result, outcome=replace(result.outcome, seconds=attempts.seconds))
     return result if result.seconds else replace(result, seconds=attempts.seconds)
 
 
@@ -95,34 +96,3 @@ async def _sized(bench: Bench, transfer: Transfer, attempts: Attempts) -> Transf
     )
     etag = bare(answer.headers.get("etag", "")) or transfer.etag
     return replace(transfer, size=int(answer.headers["content-length"]), etag=etag)
-
-
-def _ended(transfer: Transfer, error: StoreError, attempts: Attempts) -> Outcome | Doubt:
-    if error.kind in _GENERAL:
-        raise GeneralFailure(error)
-    state, reason = _state_of(error)
-    detail = f"{error.status or ''} {error.code}: {error.detail}".strip().removesuffix(":")
-    outcome = Outcome(transfer.id, state, reason, detail, attempts=attempts.count)
-    if error.written_etag:
-        outcome = replace(outcome, blob_etag=error.written_etag)
-    if error.kind in DOUBTFUL:
-        return Doubt(outcome, error.side, error.kind, error.code, error.detail)
-    return outcome
-
-
-def _state_of(error: StoreError) -> tuple[State, str]:
-    """State and reason code of an object that could not be moved (docs/reference/errors.md)."""
-    if error.side is Side.SOURCE:
-        if error.kind is Kind.CHANGED:
-            return State.CHANGED, "source-changed"
-        if error.kind is Kind.MISSING:
-            return State.GONE, "deleted-at-source"
-        if error.kind is Kind.ARCHIVED:
-            return State.SKIPPED, ARCHIVED
-    if error.code == CANNOT_PULL:
-        return State.FAILED, "E403-PULL"
-    if error.kind is Kind.CORRUPT:
-        return State.FAILED, f"E422-{error.side.upper()}"
-    if error.kind in (Kind.UNREACHABLE, Kind.TRANSIENT) and not error.status:
-        return State.FAILED, f"E000-{error.side.upper()}"
-    return State.FAILED, f"E{error.status or 400}-{error.side.upper()}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blobmove.core.errors import Kind, Side, StoreError
-from blobmove.core.model import Proof
+from blobmove.core.model import Proof, RailsFacts
 from blobmove.engine.bench import Bench
 from blobmove.engine.existing import read_md5
 from blobmove.engine.requests import Attempts
@@ -22,10 +22,22 @@ class Sent:
     ours: bool
 
 
-def require(equal: bool, what: str) -> None:
-    """Raises StoreError CORRUPT naming the checksum that the bytes do not have."""
+def require(equal: bool, what: str, side: Side = Side.SOURCE) -> None:
+    """Raises StoreError CORRUPT naming the checksum that the bytes received from this side do not have."""
     if not equal:
-        raise StoreError(Side.SOURCE, Kind.CORRUPT, "ChecksumDiffers", f"the bytes received do not have {what}")
+        raise StoreError(side, Kind.CORRUPT, "ChecksumDiffers", f"the bytes received do not have {what}")
+
+
+def prove_by_rails(rails: RailsFacts | None, md5: bytes, sha256: bytes | None, *, last: bool) -> Proof:
+    """By the row where it agrees; a row can be wrong, so at the `last` attempt the blob is to be read back instead.
+
+    Raises StoreError CORRUPT before that.
+    """
+    if rails is not None:
+        if rails.agree(md5, sha256):
+            return Proof.RAILS_MD5
+        require(last, "the checksum in the Rails row")
+    return Proof.READ_BACK
 
 
 def tier_at_first(bench: Bench, proof: Proof) -> str | None:

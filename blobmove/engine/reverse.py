@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from blobmove.core.circuit import DOUBTFUL, Doubt
+from blobmove.core.circuit import Doubt
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import MetadataRefused
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import Outcome, State
+from blobmove.core.pacing import MAX_CORRUPT
 from blobmove.core.reverse import MAX_PUT_BYTES, Blob, Returning, There, read_blob, refusal_back
-from blobmove.engine.bench import GeneralFailure
+from blobmove.engine.endings import Ends, ended
 from blobmove.engine.requests import Attempts
 from blobmove.engine.reverse_large import bring_large
 from blobmove.engine.reverse_proof import DIFFERENT
@@ -19,7 +20,10 @@ from blobmove.engine.reverse_small import bring_small
 from blobmove.engine.reverse_trip import ReverseBench, Trip
 from blobmove.stores.azure.blobs import PLACEHOLDER
 
-_GENERAL: Final = (Kind.STOP_ACCESS, Kind.STOP_CONFIG, Kind.EXPIRED)
+_ENDS: Final[Ends] = {
+    (Side.DESTINATION, Kind.CHANGED): (State.CHANGED, "blob-changed"),
+    (Side.DESTINATION, Kind.MISSING): (State.GONE, "not-on-azure"),
+}
 
 
 async def move_back(desk: ReverseBench, item: Returning) -> Outcome | Doubt:
@@ -31,7 +35,7 @@ async def move_back(desk: ReverseBench, item: Returning) -> Outcome | Doubt:
     except MetadataRefused as refused:
         return Outcome(item.id, State.REFUSED, str(refused), attempts=attempts.count, seconds=attempts.seconds)
     except StoreError as error:
-        return _ended(item, error, attempts)
+        return ended(item.id, error, attempts, _ENDS)
     finally:
         desk.bench.counters.in_flight -= 1
     return outcome if outcome.seconds else replace(outcome, seconds=attempts.seconds)
@@ -59,11 +63,25 @@ async def _move(desk: ReverseBench, item: Returning, attempts: Attempts) -> Outc
     if there is not None and there.size != blob.size:  # then neither side is read
         return Outcome(item.id, State.CONFLICT, DIFFERENT, attempts=attempts.count, size=blob.size,
                        source_etag=there.etag, blob_etag=blob.etag)
-    small = blob.size <= min(bench.options.whole_object_limit, MAX_PUT_BYTES)
-    outcome = await (bring_small(trip, there) if small else bring_large(trip, there))
+    outcome = await _bring(trip, there)
     if outcome.state is State.COPIED:
         bench.counters.streamed += 1
     return outcome
+
+
+async def _bring(trip: Trip, there: There | None) -> Outcome:
+    """Bring the blob back; where its bytes come otherwise than they should once more, at most MAX_CORRUPT times."""
+    small = trip.blob.size <= min(trip.bench.options.whole_object_limit, MAX_PUT_BYTES)
+    bring = bring_small if small else bring_large
+    for attempt in range(1, MAX_CORRUPT + 1):
+        try:
+            return await bring(trip, there)
+        except StoreError as error:
+            if error.kind is not Kind.CORRUPT or attempt == MAX_CORRUPT:
+                raise
+            trip.attempts.count += 1
+            trip.notes.clear()
+    raise AssertionError("unreachable")
 
 
 def _as_before(item: Returning, blob: Blob, there: There | None) -> Outcome | None:
@@ -75,28 +93,3 @@ def _as_before(item: Returning, blob: Blob, there: There | None) -> Outcome | No
         item.id, done.state, size=blob.size, proof=done.proof, md5=done.md5, crc64=done.crc64,
         source_etag=there.etag, blob_etag=blob.etag, content_type=blob.headers.get("content-type"),
     )
-
-
-def _ended(item: Returning, error: StoreError, attempts: Attempts) -> Outcome | Doubt:
-    if error.kind in _GENERAL:
-        raise GeneralFailure(error)
-    state, reason = _state_of(error)
-    detail = f"{error.status or ''} {error.code}: {error.detail}".strip().removesuffix(":")
-    outcome = Outcome(item.id, state, reason, detail, attempts=attempts.count, seconds=attempts.seconds)
-    if error.kind in DOUBTFUL:
-        return Doubt(outcome, error.side, error.kind, error.code, error.detail)
-    return outcome
-
-
-def _state_of(error: StoreError) -> tuple[State, str]:
-    """State and reason code of a blob that could not be brought back (docs/reference/errors.md)."""
-    if error.side is Side.DESTINATION:
-        if error.kind is Kind.CHANGED:
-            return State.CHANGED, "blob-changed"
-        if error.kind is Kind.MISSING:
-            return State.GONE, "not-on-azure"
-    if error.kind is Kind.CORRUPT:
-        return State.FAILED, f"E422-{error.side.upper()}"
-    if error.kind in (Kind.UNREACHABLE, Kind.TRANSIENT) and not error.status:
-        return State.FAILED, f"E000-{error.side.upper()}"
-    return State.FAILED, f"E{error.status or 400}-{error.side.upper()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -11,9 +12,10 @@ from blobmove.core.blocks import Block, ObjectTooLarge, cut
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import object_headers
 from blobmove.core.model import Outcome, Proof, State
-from blobmove.core.pacing import MAX_CORRUPT
 from blobmove.core.reverse import There, part_size_for
-from blobmove.engine.reverse_pass import Pass, SendBlock, keep_none
+from blobmove.engine.blockpass import BlockPass, ReadBlock, SendBlock, Wanted
+from blobmove.engine.hashing import is_crc
+from blobmove.engine.limits import Budget, Ranked
 from blobmove.engine.reverse_proof import Digests, compared, ended, prove, same, wanted_of
 from blobmove.engine.reverse_trip import Trip
 from blobmove.stores.azure.blobs import PLACEHOLDER
@@ -25,16 +27,8 @@ _ABORT_SECONDS: Final = 10.0
 
 
 async def bring_large(trip: Trip, there: There | None) -> Outcome:
-    """Bring one large blob back; `there` is what S3 holds already. Raises StoreError, MetadataRefused."""
-    for attempt in range(1, MAX_CORRUPT + 1):
-        try:
-            return await (_bring(trip) if there is None else _compare(trip, there))
-        except StoreError as error:
-            if error.kind is not Kind.CORRUPT or attempt == MAX_CORRUPT:
-                raise
-            trip.attempts.count += 1
-            trip.notes.clear()
-    raise AssertionError("unreachable")
+    """Try to bring one large blob back; `there` is what S3 holds already. Raises StoreError, MetadataRefused."""
+    return await (_bring(trip) if there is None else _compare(trip, there))
 
 
 def _blocks(trip: Trip) -> tuple[Block, ...]:
@@ -45,8 +39,20 @@ def _blocks(trip: Trip) -> tuple[Block, ...]:
         raise StoreError(Side.SOURCE, Kind.REJECTED, "ObjectTooLarge", str(error)) from None
 
 
-async def _pass(trip: Trip, wanted: tuple[str, ...], send: SendBlock = keep_none) -> Digests:
-    return await Pass(trip.bench, _blocks(trip), wanted, trip.block, send).run()
+async def _pass(trip: Trip, wanted: tuple[str, ...], send: SendBlock | None = None) -> Digests:
+    return await one_pass(trip.bench.memory, _blocks(trip), wanted, trip.block, send)
+
+
+async def one_pass(
+    memory: Budget | Ranked, blocks: Sequence[Block], names: Sequence[str], read: ReadBlock,
+    send: SendBlock | None = None,
+) -> Digests:
+    """The digests of these names of all blocks, at most one CRC among them, and always their CRC-64."""
+    crc = next(filter(is_crc, names), None)
+    wanted = Wanted(tuple(name for name in names if not is_crc(name)), crc=crc)
+    found = await BlockPass(memory, blocks, wanted, read, send).run()
+    joined = {crc: found.crc} if crc is not None and found.crc is not None else {}
+    return {**found.wholes, "crc64nvme": found.crc64, **joined}
 
 
 async def _md5_again(trip: Trip) -> bytes:

@@ -9,10 +9,11 @@ from typing import Final
 from anyio import to_thread
 
 from blobmove.core.blocks import cut
-from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.errors import Side
 from blobmove.core.model import Outcome, Proof, State
 from blobmove.core.notes import rails_notes
 from blobmove.core.reverse import There, proof_back
+from blobmove.engine.readback import require
 from blobmove.engine.reverse_trip import Trip
 
 Digests = Mapping[str, bytes]
@@ -37,17 +38,12 @@ async def prove(trip: Trip, found: Digests, again: Callable[[], Awaitable[bytes]
     proof = proof_back(trip.blob.md5, rails, md5, sha256)
     if proof is None:
         if trip.blob.md5 is not None:
-            _require(not await _computed_by_azure(trip), "the MD5 that Azure computed")
-        _require(await again() == md5, "the MD5 of a second reading")
+            require(not await _computed_by_azure(trip), "the MD5 that Azure computed", Side.DESTINATION)
+        require(await again() == md5, "the MD5 of a second reading", Side.DESTINATION)
         proof = Proof.READ_BACK
     differs = trip.blob.md5 is not None and trip.blob.md5 != md5
     trip.notes += [*rails_notes(rails, trip.blob.size, md5, sha256), *(["content-md5-differs"] if differs else [])]
     return proof
-
-
-def _require(equal: bool, what: str) -> None:
-    if not equal:
-        raise StoreError(Side.DESTINATION, Kind.CORRUPT, "ChecksumDiffers", f"the bytes received do not have {what}")
 
 
 async def _computed_by_azure(trip: Trip) -> bool:

@@ -6,7 +6,6 @@ from blobmove.core.errors import Kind, StoreError
 from blobmove.core.headers import object_headers
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import Outcome, State
-from blobmove.core.pacing import MAX_CORRUPT
 from blobmove.core.reverse import There
 from blobmove.engine.hashing import crc64, digest_away
 from blobmove.engine.reverse_proof import Digests, compared, ended, prove, wanted_of
@@ -16,18 +15,10 @@ from blobmove.stores.http import Body
 
 
 async def bring_small(trip: Trip, there: There | None) -> Outcome:
-    """Bring one small blob back; `there` is what S3 holds already. Raises StoreError, MetadataRefused."""
+    """Try to bring one small blob back; `there` is what S3 holds already. Raises StoreError, MetadataRefused."""
     headers = list(object_headers(trip.blob.headers, without=PLACEHOLDER))
     async with trip.bench.memory.hold(trip.blob.size or 1):
-        for attempt in range(1, MAX_CORRUPT + 1):
-            try:
-                return await _bring(trip, there, headers)
-            except StoreError as error:
-                if error.kind is not Kind.CORRUPT or attempt == MAX_CORRUPT:
-                    raise
-                trip.attempts.count += 1
-                trip.notes.clear()
-    raise AssertionError("unreachable")
+        return await _bring(trip, there, headers)
 
 
 async def _bring(trip: Trip, there: There | None, headers: list[tuple[str, str]]) -> Outcome:

@@ -17,7 +17,7 @@ from blobmove.engine.existing import Verdict, judge
 from blobmove.engine.hashing import crc64, digest, digest_away
 from blobmove.engine.leftovers import drop, staged_under
 from blobmove.engine.parts import guess, part_sizes
-from blobmove.engine.readback import Sent, require, require_read_back, tier_at_first
+from blobmove.engine.readback import Sent, prove_by_rails, require, require_read_back, tier_at_first
 from blobmove.engine.requests import Attempts
 from blobmove.stores.azure.blobs import ABSENT, Condition
 from blobmove.stores.http import Answer, Body
@@ -101,7 +101,7 @@ async def prove(bench: Bench, transfer: Transfer, answer: Answer, attempts: Atte
         require(await digest_away(whole.algorithm, answer.body) == whole.value, f"S3's {whole.algorithm}")
     sha256 = await _sha256_if_told(transfer, answer.body)
     if proof is Proof.RAILS_MD5:
-        proof = _prove_by_rails(transfer, md5, sha256, last)
+        proof = prove_by_rails(transfer.rails, md5, sha256, last=last)
     if proof is Proof.READ_BACK and len(answer.body):
         await _require_same_again(bench, replace(transfer, etag=etag or None), md5, attempts)
     crc = crc64(answer.body).to_bytes(8, "big")
@@ -152,16 +152,6 @@ async def _sha256_if_told(transfer: Transfer, body: Body) -> bytes | None:
     """The SHA-256 of the bytes where the row has one to compare it with."""
     told = transfer.rails is not None and transfer.rails.sha256 is not None
     return await digest_away("sha256", body) if told else None
-
-
-def _prove_by_rails(transfer: Transfer, md5: bytes, sha256: bytes | None, last: bool) -> Proof:
-    rails = transfer.rails
-    if rails is None:
-        return Proof.READ_BACK
-    if rails.md5 == md5 or (rails.sha256 is not None and rails.sha256 == sha256):
-        return Proof.RAILS_MD5
-    require(last, "the checksum in the Rails row")
-    return Proof.READ_BACK
 
 
 async def _write(bench: Bench, transfer: Transfer, answer: Answer, proven: Proven, attempts: Attempts) -> Outcome:

@@ -11,8 +11,10 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
-from blobmove.core.errors import LimitReached
+from blobmove.core.errors import BlobmoveError, LimitReached
 from blobmove.core.events import Listener, Stopping
+from blobmove.core.model import UNWELL_STATES, State
+from blobmove.core.results import Totals
 from blobmove.engine.stopping import Stop
 
 DRAIN_SECONDS: Final = 120.0
@@ -65,7 +67,11 @@ class Frame:
     async def _time_limit(self, seconds: float) -> None:
         await anyio.sleep(seconds)
         error = LimitReached("E006-DURATION", "the time limit asked for is reached", hint="blobmove copy --resume")
-        if self.stop.ask("time limit (--max-duration)", error=error):
+        self.stop_for(error, "time limit (--max-duration)")
+
+    def stop_for(self, error: BlobmoveError, why: str = "") -> None:
+        """Drain because of an error, and say why: in its words where no others are given."""
+        if self.stop.ask(why or error.message, error=error):
             self.listener(Stopping(self.stop.why, self.in_flight()))
 
     async def _ticks(self, tick: Effect) -> None:
@@ -89,3 +95,10 @@ def exit_code_of(signal_number: int) -> int:
     return 128 + signal_number
 
 
+def exit_code(stop: Stop, totals: Totals) -> int:
+    """Of a run that moves objects: why it stopped, else whether all is well."""
+    if stop.signal:
+        return exit_code_of(stop.signal)
+    if stop.error is not None:
+        return stop.error.exit_code
+    return int(any(totals.objects[state] for state in (*UNWELL_STATES, State.PENDING)))

@@ -46,7 +46,7 @@ def status(path: Path, *, all_failures: bool) -> StatusResult:
 
 def _next(reader: CheckpointReader, path: Path) -> str:
     """What to type next, one step further where the last verification has passed already."""
-    command = next_command(reader.totals(), str(path))
+    command = next_command(reader.totals(), path)
     if command.startswith("blobmove verify") and reader.last_verify_passed():
         return command.replace("blobmove verify", "blobmove flip-service --to NAME --dry-run")
     return command

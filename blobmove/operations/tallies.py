@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
 
 from blobmove.core.crew import WorkerShown
 from blobmove.core.events import Sample
 from blobmove.core.forecast import RateWindow
 from blobmove.core.model import Outcome, State
-from blobmove.core.results import CopySummary, Totals
+from blobmove.core.results import CopySummary, Totals, Travelled
+from blobmove.core.settings import for_checkpoint
 from blobmove.engine.bench import Bench
 from blobmove.engine.requests import Requests
+
+if TYPE_CHECKING:
+    from blobmove.checkpoint.values import Setup
 
 LEFT = (State.PENDING,)
 _RECENT_SECONDS: Final = 10.0
@@ -103,15 +107,35 @@ def _out_of_memory(bench: Bench) -> bool:
     return bool(bench.memory.waiting or (part is not None and part.waiting and not bench.lane.small_left))
 
 
-def next_command(totals: Totals, checkpoint: str) -> str:
-    """What to type after this, with --checkpoint where it is not the default."""
-    extra = "" if checkpoint == "blobmove.db" else f" --checkpoint {shlex.quote(checkpoint)}"
+class Counted(Protocol):
+    """Where outcomes are counted: the checkpoint, or the ledger of the way back."""
+
+    def totals(self) -> Totals: ...
+    def tally(self, kind: str, /) -> dict[str, int]: ...
+
+
+def summed_up(setup: Setup, counted: Counted, bench: Bench, seconds: float) -> CopySummary:
+    """The end of a run: what was counted, and what this process did for it. Names no next command yet."""
+    counters = bench.counters
+    return CopySummary(
+        plan=setup.plan, source=setup.source, destination=setup.destination, totals=counted.totals(),
+        reasons=counted.tally("reason"), proofs=counted.tally("proof"), notes=counted.tally("note"),
+        bytes_read=counters.bytes_read, bytes_written=counters.bytes_written,
+        requests_s3=dict(sorted(bench.source.requests.items())),
+        requests_azure=dict(sorted(bench.destination.requests.items())),
+        retries=bench.s3.retried + bench.azure.retried, seconds=seconds, next="",
+        travelled=Travelled(counters.pulled, counters.streamed, counters.bytes_pulled, bench.pulling.given_up),
+    )
+
+
+def next_command(totals: Totals, checkpoint: Path) -> str:
+    """What to type after this."""
     counts = totals.objects
     if counts[State.PENDING]:
-        return f"blobmove copy --resume{extra}"
+        return for_checkpoint("blobmove copy --resume", checkpoint)
     if counts[State.FAILED] or counts[State.CONFLICT] or counts[State.CHANGED]:
-        return f"blobmove status --failed{extra}"
-    return f"blobmove verify{extra}"
+        return for_checkpoint("blobmove status --failed", checkpoint)
+    return for_checkpoint("blobmove verify", checkpoint)
 
 
 def as_json(sample: Sample) -> dict[str, object]:

@@ -16,7 +16,7 @@ from blobmove.core.errors import BlobmoveError, StoreError
 from blobmove.core.events import Listener, Note
 from blobmove.core.model import PROVEN_STATES
 from blobmove.core.results import VerifyResult
-from blobmove.core.settings import How, VerifySettings
+from blobmove.core.settings import How, VerifySettings, for_checkpoint
 from blobmove.engine.bench import Bench
 from blobmove.engine.existing import read_md5
 from blobmove.engine.pipeline import Pipeline
@@ -102,10 +102,11 @@ class Verify:
         return 5 if self.tally.different or self.tally.missing else 0
 
     def _next(self, code: int) -> str:
-        extra = "" if str(self.settings.checkpoint) == "blobmove.db" else f" --checkpoint {self.settings.checkpoint}"
         if code == 0:
-            return f"blobmove flip-service --to NAME --dry-run{extra}"
-        return f"blobmove verify{extra}" if self.stop.signal else f"blobmove copy --resume --retry-failed{extra}"
+            command = "blobmove flip-service --to NAME --dry-run"
+        else:
+            command = "blobmove verify" if self.stop.signal else "blobmove copy --resume --retry-failed"
+        return for_checkpoint(command, self.settings.checkpoint)
 
     # By listing: 5,000 names, sizes and MD5s a request.
 

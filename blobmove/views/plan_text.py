@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.crew import workers_for
+from blobmove.core.settings import for_checkpoint
 from blobmove.core.units import format_bytes, format_count, format_duration, format_percent, format_rate
 from blobmove.views.layout import PLAIN, Paint, bar, columns, listed, plural, printable
 
@@ -199,6 +200,5 @@ def _end(result: PlanResult, paint: Paint) -> list[str]:
 
 
 def _next(result: PlanResult) -> str:
-    where = "" if result.checkpoint in ("blobmove.db", "./blobmove.db") else (
-        f" --checkpoint {shlex.quote(result.checkpoint)}")
-    return f"blobmove {'copy --resume' if result.to_copy > result.settled else 'verify'}{where}"
+    command = "copy --resume" if result.to_copy > result.settled else "verify"
+    return for_checkpoint(f"blobmove {command}", Path(result.checkpoint))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.acceptance.commands import Process, Run, Terminal, clean_environment
+from tests.acceptance.forks import Forks
 from tests.cloud.control import Cloud
 from tests.cloud.specs import ObjectSpec, SeriesSpec, Weather
 from tests.crash.company import BLOCK, LARGE, MOVING
@@ -16,6 +17,11 @@ from tests.crash.company import BLOCK, LARGE, MOVING
 BUCKET: Final = "src"
 CONTAINER: Final = "dst"
 SMALL: Final = 400
+SPREAD: Final = (
+    ObjectSpec(key="giant/one-part", size=30 * BLOCK + 1, recipe="seeded:giant-1", checksum="CRC64NVME"),
+    ObjectSpec(key="giant/in parts", parts=(1_500_001, 70_001, 2_700_000), recipe="seeded:giant-2"),
+)
+"""Objects of so many blocks that all workers stage them together."""
 
 
 def environment_of(cloud: Cloud, home: Path) -> dict[str, str]:
@@ -36,7 +42,8 @@ class Company:
 
     @classmethod
     def found(
-        cls, cloud: Cloud, folder: Path, *, small: int = SMALL, specs: Sequence[ObjectSpec] = LARGE, seed: int = 0
+        cls, cloud: Cloud, folder: Path, *, small: int = SMALL, specs: Sequence[ObjectSpec] = LARGE, seed: int = 0,
+        forks: Forks | None = None,
     ) -> Company:
         desk = folder / "desk"
         desk.mkdir()
@@ -50,7 +57,7 @@ class Company:
         if specs:
             cloud.put(BUCKET, *specs)
         secrets = [environment["AWS_SECRET_ACCESS_KEY"], environment["AZURE_STORAGE_SAS_TOKEN"].rpartition("sig=")[2]]
-        return cls(cloud, Terminal(desk, environment, None, secrets), small + len(specs))
+        return cls(cloud, Terminal(desk, environment, forks, secrets), small + len(specs))
 
     def slow(self, milliseconds: float) -> None:
         """Both sides answer after so long."""

@@ -7,22 +7,30 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.forks import Forks
 from tests.cloud.control import Cloud
 from tests.cluster.company import Company, environment_of
 from tests.cluster.dask_cluster import DaskCluster
 
 
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """The process from which commands are forked; the coordinator's part of Dask is loaded as well."""
+    with Forks("distributed", "blobmove.cli.clustering") as found:
+        yield found
+
+
 @pytest.fixture
-def company(cloud: Cloud, tmp_path: Path) -> Company:
+def company(cloud: Cloud, tmp_path: Path, forks: Forks) -> Company:
     """A company whose files are to be moved by many."""
-    return Company.found(cloud, tmp_path)
+    return Company.found(cloud, tmp_path, forks=forks)
 
 
 @pytest.fixture(scope="session")
 def cluster(cloud_process: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
     """Two workers that live as long as the session, for tests that do them no harm."""
     folder = tmp_path_factory.mktemp("cluster")
-    made = DaskCluster(folder, environment_of(cloud_process, folder))
+    made = DaskCluster(folder, environment_of(cloud_process, folder), patience="60s")
     try:
         yield made.start(2)
     finally:

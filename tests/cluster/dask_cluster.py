@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-STARTING_SECONDS: Final = 60.0
+STARTING_SECONDS: Final = 150.0
 _DASK: Final = {
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "3s",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
     "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1m",
 }
@@ -33,10 +32,16 @@ class DaskCluster:
     protocol: str = "tcp"
     scheduler_words: tuple[str, ...] = ()
     host: str = "127.0.0.1"
+    patience: str = "3s"
+    """After so long without a word a worker is taken for lost."""
     address: str = ""
     scheduler: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _number: int = 0
+
+    @property
+    def _dask(self) -> dict[str, str]:
+        return {**_DASK, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": self.patience}
 
     def start(self, workers: int, *, threads: int = 2) -> DaskCluster:
         """A scheduler on a free port, and its workers; returns when all have joined."""
@@ -45,8 +50,9 @@ class DaskCluster:
         told.unlink(missing_ok=True)
         plain = {name: value for name, value in self.environment.items() if name in ("PATH", "PYTHONPATH", "HOME")}
         self.scheduler = self._process(
-            "scheduler", {**plain, **_DASK}, "distributed.cli.dask_scheduler", "--host", f"{self.protocol}://{self.host}",
-            "--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told),
+            "scheduler", {**plain, **self._dask}, "distributed.cli.dask_scheduler",
+            "--host", f"{self.protocol}://{self.host}", "--port", "0", "--no-dashboard",
+            "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told),
             *self.scheduler_words,
         )
         end = time.monotonic() + STARTING_SECONDS
@@ -57,7 +63,19 @@ class DaskCluster:
         self.address = json.loads(told.read_text())["address"]
         for _ in range(workers):
             self.add(threads=threads)
+        for worker in self.workers[-workers:] if workers else ():
+            self._until_joined(worker)
         return self
+
+    def _until_joined(self, worker: subprocess.Popen[bytes]) -> None:
+        log, end = self._log_of(worker), time.monotonic() + STARTING_SECONDS
+        while "Registered to:" not in log.read_text(errors="replace"):
+            assert time.monotonic() < end, self.logs()
+            assert worker.poll() is None, self.logs()
+            time.sleep(0.02)
+
+    def _log_of(self, worker: subprocess.Popen[bytes]) -> Path:
+        return self.folder / f"worker-{self.workers.index(worker) + 1}.log"
 
     def add(
         self, *, threads: int = 2, host: str = "127.0.0.1", launcher: tuple[str, ...] = (), **more: str
@@ -65,9 +83,9 @@ class DaskCluster:
         """One worker more, at `host`, started by `launcher`. It has no nanny: who dies stays dead."""
         self._number += 1
         worker = self._process(
-            f"worker-{self._number}", {**self.environment, **_DASK, **more}, "distributed.cli.dask_worker",
+            f"worker-{self._number}", {**self.environment, **self._dask, **more}, "distributed.cli.dask_worker",
             self.address, "--no-nanny", "--nthreads", str(threads), "--no-dashboard", "--memory-limit", "0",
-            "--host", f"{self.protocol}://{host}", "--local-directory", str(self.folder), "--death-timeout", "30",
+            "--host", f"{self.protocol}://{host}", "--local-directory", str(self.folder), "--death-timeout", "120",
             launcher=launcher,
         )
         self.workers.append(worker)
@@ -84,7 +102,7 @@ class DaskCluster:
 
     def address_of(self, worker: subprocess.Popen[bytes]) -> str:
         """Where a worker listens, as it has told in its log."""
-        log = self.folder / f"worker-{self.workers.index(worker) + 1}.log"
+        log = self._log_of(worker)
         found = re.search(rf"Start worker at: +({self.protocol}://[0-9.:]+)", log.read_text(errors="replace"))
         assert found is not None, log.read_text(errors="replace")
         return found.group(1)

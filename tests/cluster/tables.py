@@ -16,7 +16,6 @@ END: Final = "<!-- /cluster -->"
 def markdown(found: Speeds, simulations: Sequence[Simulated], unlimited: Simulated | None = None) -> str:
     """Conditions, what was measured, what was simulated."""
     rate = found.objects / found.small["1"], found.objects / found.small["4"]
-    speed = found.giant_mib / found.giant["1"], found.giant_mib / found.giant["4"]
     lines = [
         "| condition | value |", "| --- | --- |",
         *(f"| {name} | {value} |" for name, value in found.conditions.items()),
@@ -26,8 +25,8 @@ def markdown(found: Speeds, simulations: Sequence[Simulated], unlimited: Simulat
         "", "| what | one worker | four workers | times | goal |", "| --- | ---: | ---: | ---: | ---: |",
         f"| {found.objects:,} objects of 4 KiB | {rate[0]:,.0f}/s | {rate[1]:,.0f}/s | {found.gain(found.small):.2f}"
         " | 3.6 |",
-        f"| one object of {found.giant_mib:,} MiB with CRC64NVME | {speed[0]:.0f} MiB/s | {speed[1]:.0f} MiB/s"
-        f" | {found.gain(found.giant):.2f} | 3 |",
+        *(_giant(kind, seconds, found) for kind, seconds in (
+            ("with CRC64NVME", found.giant), ("in parts of 64 MiB", found.parts)) if seconds),
         "",
         f"Coordinator: {1e6 * Costs.of(found.coordinator).an_object:.0f} µs of CPU an object, the start taken off.",
         "", "Simulated, one billion small objects:", "",
@@ -38,6 +37,12 @@ def markdown(found: Speeds, simulations: Sequence[Simulated], unlimited: Simulat
     if unlimited is not None:
         lines.append(_row(f"{unlimited.workers}, an account without limit", unlimited))
     return "\n".join(lines) + "\n"
+
+
+def _giant(kind: str, seconds: dict[str, float], found: Speeds) -> str:
+    speed = found.giant_mib / seconds["1"], found.giant_mib / seconds["4"]
+    return (f"| one object of {found.giant_mib:,} MiB {kind} | {speed[0]:.0f} MiB/s | {speed[1]:.0f} MiB/s"
+            f" | {found.gain(seconds):.2f} | 3 |")
 
 
 def _row(workers: str, one: Simulated) -> str:

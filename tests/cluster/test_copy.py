@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from blobmove import __version__
-from tests.cloud.specs import BlobSpec, Rule
-from tests.cluster.company import CONTAINER, Company
+from tests.cloud.specs import Rule
+from tests.cluster.company import Company
 from tests.cluster.dask_cluster import DaskCluster
 
 Start = Callable[..., DaskCluster]
+
+WHOLE = ("env",)
+"""A command that is typed as a whole: a fork has loaded everything already."""
 
 
 def test_two_local_workers_copy_everything_and_leave_no_process_behind(company: Company) -> None:
@@ -129,7 +133,8 @@ def test_without_the_extra_the_line_to_install_is_shown(company: Company) -> Non
     (hidden / "distributed").mkdir(parents=True)
     (hidden / "distributed" / "__init__.py").write_text("raise ImportError('No module named distributed')")
     path = f"{hidden}:{company.terminal.environment.get('PYTHONPATH', '')}"
-    run = company.terminal.run(*company.copy_words("--workers", "2"), expect=2, env={"PYTHONPATH": path})
+    words = company.copy_words("--workers", "2")
+    run = company.terminal.run(*words, expect=2, env={"PYTHONPATH": path}, launcher=WHOLE)
     assert "E404-CLUSTER" in run.err
     assert "pip install 'blobmove[cluster]'" in run.err
 
@@ -142,22 +147,8 @@ def test_one_process_loads_nothing_of_dask(company: Company) -> None:
         (hidden / name).mkdir(parents=True)
         (hidden / name / "__init__.py").write_text("raise AssertionError('one process needs none of it')")
     path = f"{hidden}:{company.terminal.environment.get('PYTHONPATH', '')}"
-    run = company.terminal.run(*company.copy_words(), env={"PYTHONPATH": path})
+    run = company.terminal.run(*company.copy_words(), env={"PYTHONPATH": path}, launcher=WHOLE)
     assert run.summary["outcomes"]["copied"] == company.planned
-
-
-def test_verify_reads_with_all_workers_and_finds_what_is_wrong(company: Company, cluster: DaskCluster) -> None:
-    company.plan()
-    company.copy("--scheduler", cluster.address)
-    words = ("verify", "--how", "read", "--scheduler", cluster.address, "--json")
-    told = company.terminal.run(*words).document
-    assert (told["checked"], told["identical"], told["how"]) == (company.planned, company.planned, "read")
-    company.cloud.drop_blob(CONTAINER, "small/00003")
-    company.cloud.drop_blob(CONTAINER, "small/00004")
-    company.cloud.put_blobs(CONTAINER, BlobSpec(name="small/00004", size=17))
-    told = company.terminal.run(*words, expect=5).document
-    assert (told["missing"], told["different"]) == (1, 1)
-    assert told["identical"] == company.planned - 2
 
 
 def test_a_worker_whose_credentials_have_run_out_stops_the_run_and_fails_no_object(
@@ -173,3 +164,26 @@ def test_a_listing_is_not_shared(company: Company) -> None:
     company.plan()
     run = company.terminal.run("verify", "--workers", "2", expect=2)
     assert "blobmove verify --how read --workers 2" in run.err
+
+
+def test_what_workers_are_refused_is_told_while_the_copy_runs_and_status_shows_each_of_them(
+    company: Company, cluster: DaskCluster
+) -> None:
+    company.slow(100)
+    company.plan()
+    busy = Rule(side="azure", do="answer", operation="PutBlob", nth=(20, 60), status=503, code="ServerBusy")
+    company.cloud.rule(busy)
+    process = company.start("--scheduler", cluster.address)
+    seen: list[dict[str, Any]] = []
+
+    def shown() -> bool:
+        seen[:] = company.terminal.run("status", "--json").document["workers"]
+        return len(seen) == 2 and all(worker["objects_per_second"] for worker in seen)
+
+    process.until(shown, "the status shows both at work")
+    assert all(worker["concurrency"] > 0 and worker["state"] for worker in seen)
+    assert all(worker["name"] in company.terminal.run("status").out for worker in seen)
+    run = process.ended(0)
+    refusals = [line for line in run.lines if line["type"] == "throttled"]
+    assert {(line["side"], line["code"]) for line in refusals} == {("destination", "ServerBusy")}
+    assert company.adds_up(run.summary)["retries"] >= 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.forks import Forks
 from tests.cloud.control import ACCOUNT, Cloud
 from tests.cluster.company import Company
 from tests.cluster.dask_cluster import DaskCluster
@@ -34,9 +35,9 @@ def wide_cloud(network: Network) -> Iterator[Cloud]:
 
 
 def test_a_machine_that_is_cut_off_and_healed_costs_nothing_but_time(
-    wide_cloud: Cloud, network: Network, tmp_path: Path
+    wide_cloud: Cloud, network: Network, tmp_path: Path, forks: Forks
 ) -> None:
-    company = Company.found(wide_cloud, tmp_path)
+    company = Company.found(wide_cloud, tmp_path, forks=forks)
     cluster = DaskCluster(tmp_path / "cluster", company.terminal.environment, host=HERE)
     try:
         cluster.start(0)
@@ -45,13 +46,14 @@ def test_a_machine_that_is_cut_off_and_healed_costs_nothing_but_time(
             number, address, launcher = network.machine()
             cluster.add(host=address, launcher=launcher)
             numbers.append(number)
-        company.slow(20)
+        company.slow(120)
         company.plan()
         process = company.start("--scheduler", cluster.address)
         process.until(lambda: company.written() > company.planned // 4, "a quarter is written")
         network.pull(numbers[0])
         process.until(lambda: "lost: tcp://10.77.0.11" in process.written(), "the scheduler has given it up")
         network.put_back(numbers[0])
+        company.slow(0)
         summary = company.adds_up(process.ended(0).summary)
     finally:
         cluster.stop()

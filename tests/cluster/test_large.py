@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from tests.acceptance.forks import Forks
 from tests.cloud.control import Cloud
 from tests.cloud.specs import ObjectSpec, Rule
 from tests.cluster.company import CONTAINER, Company
@@ -17,13 +18,12 @@ from tests.crash.company import BLOCK
 Start = Callable[..., DaskCluster]
 BLOCKS: Final = 200
 GIANT: Final = ObjectSpec(key="warehouse.tif", size=BLOCKS * BLOCK - 5, recipe="seeded:giant", checksum="CRC64NVME")
-IN_PARTS: Final = ObjectSpec(key="in parts.tif", parts=(10 * BLOCK,) * 4, recipe="seeded:parts")
 
 
 @pytest.fixture
-def company(cloud: Cloud, tmp_path: Path) -> Company:
+def company(cloud: Cloud, tmp_path: Path, forks: Forks) -> Company:
     """A company that owns one giant."""
-    return Company.found(cloud, tmp_path, small=0, specs=[GIANT])
+    return Company.found(cloud, tmp_path, small=0, specs=[GIANT], forks=forks)
 
 
 def test_every_worker_stages_blocks_and_none_twice(company: Company, cluster: DaskCluster) -> None:
@@ -69,17 +69,6 @@ def test_a_resumed_run_stages_only_what_is_missing(company: Company, cluster: Da
     summary = company.copy("--scheduler", cluster.address)
     assert summary["outcomes"]["copied"] == 1
     assert summary["requests"]["azure"]["PutBlock"] <= BLOCKS // 2
-    company.all_is_there()
-
-
-def test_an_object_that_only_an_md5_can_prove_is_moved_by_one_worker_and_that_is_said(
-    cloud: Cloud, tmp_path: Path, cluster: DaskCluster
-) -> None:
-    company = Company.found(cloud, tmp_path, small=0, specs=[IN_PARTS])
-    company.plan()
-    run = company.terminal.run(*company.copy_words("--scheduler", cluster.address))
-    assert company.adds_up(run.summary)["proofs"] == {"multipart-etag": 1}
-    assert "moved by one worker each" in run.err
     company.all_is_there()
 
 

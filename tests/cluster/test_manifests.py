@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster.kubernetes import errors, schemas
 from tests.docs.pages import ROOT
 
 DOCUMENTS: list[dict[str, Any]] = list(yaml.safe_load_all((ROOT / "docs/how-to/cluster-on-aks.yaml").read_text()))
@@ -19,6 +21,24 @@ PODS = {name: one["spec"]["template"] for name, one in BY_NAME.items() if name[0
 def test_there_are_a_scheduler_workers_and_one_copy() -> None:
     assert set(PODS) == {("Deployment", "scheduler"), ("Deployment", "workers"), ("Job", "copy")}
     assert {one["metadata"].get("namespace", "blobmove") for one in DOCUMENTS} == {"blobmove"}
+
+
+@pytest.mark.parametrize("version", schemas())
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_manifest_is_what_kubernetes_expects(name: tuple[str, str], version: str) -> None:
+    assert errors(version, BY_NAME[name]) == []
+
+
+@pytest.mark.parametrize("version", schemas())
+def test_the_schemas_find_unknown_missing_and_mistyped_fields(version: str) -> None:
+    job = copy.deepcopy(BY_NAME["Job", "copy"])
+    pod = job["spec"]["template"]["spec"]
+    job["spec"]["backofLimit"] = 1
+    pod["containers"][0]["resurces"] = {}
+    pod["terminationGracePeriodSeconds"] = "long"
+    del pod["containers"][0]["name"]
+    told = "\n".join(errors(version, job))
+    assert [word for word in ("backofLimit", "resurces", "'long'", "'name' is a required") if word not in told] == []
 
 
 @pytest.mark.parametrize("name", PODS)

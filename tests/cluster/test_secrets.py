@@ -96,6 +96,7 @@ def test_a_cluster_with_tls_is_joined_with_the_keys_that_dask_is_told(
     refused = company.terminal.run(*company.copy_words("--scheduler", cluster.address), expect=2)
     assert "E000-SCHEDULER" in refused.err
     tls = "DASK_DISTRIBUTED__COMM__TLS__"
+    company.terminal.forks = None  # Dask reads its variables when it is loaded
     company.terminal.environment |= {
         f"{tls}CA_FILE": str(made.authority), f"{tls}CLIENT__CERT": str(made.certificate),
         f"{tls}CLIENT__KEY": str(made.key),

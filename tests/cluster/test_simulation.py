@@ -34,7 +34,9 @@ def test_the_cost_of_an_object_is_the_slope_of_two_runs() -> None:
 
 
 def test_the_tables_show_what_was_measured() -> None:
-    found = Speeds(6400, 4096, 32, {"1": 40.0, "4": 10.0}, {"1": 128.0, "4": 40.0}, {"10": 1.0, "20": 2.0})
+    found = Speeds(6400, 4096, 32, {"1": 40.0, "4": 10.0}, {"1": 128.0, "4": 40.0}, {"1": 128.0, "4": 32.0},
+                   {"10": 1.0, "20": 2.0})
     text = markdown(found, [simulated(2, CHEAP, objects=10_000)])
     assert "| 160/s | 640/s | 4.00 | 3.6 |" in text
-    assert "| 32 MiB/s | 102 MiB/s | 3.20 | 3 |" in text
+    assert "with CRC64NVME | 32 MiB/s | 102 MiB/s | 3.20 | 3 |" in text
+    assert "in parts of 64 MiB | 32 MiB/s | 128 MiB/s | 4.00 | 3 |" in text

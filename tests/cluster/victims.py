@@ -22,6 +22,9 @@ ALLOWED: Final = {
 }
 """How a run may end after each. 1: a batch whose every worker was killed stays pending. -15: before it listens."""
 
+NOT_BEGUN: Final = ("E000-SCHEDULER", "E404-WORKERS", "E143-TERMINATED")
+"""Why a run may end without a summary: its workers were not met."""
+
 
 @dataclass(slots=True)
 class Round:
@@ -72,7 +75,7 @@ class Round:
         if any(line["type"] == "summary" for line in run.lines):
             company.adds_up(run.summary)
         else:
-            assert run.code in (-9, -15) or "E000-SCHEDULER" in run.err or "E404-WORKERS" in run.err, run.err
+            assert run.code in (-9, -15) or any(code in run.err for code in NOT_BEGUN), run.err
         company.settled()
         company.nothing_is_wrong()
 

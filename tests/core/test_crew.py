@@ -20,6 +20,8 @@ from blobmove.core.crew import (
     batches_out,
     difference,
     divided,
+    is_spread,
+    kept_bytes,
     portions,
     ranges_of,
     workers_for,
@@ -55,12 +57,28 @@ def test_each_worker_has_one_batch_more_than_it_works_on() -> None:
     assert batches_out({}) == 0
 
 
-@given(st.integers(1, 64 * 1024), st.integers(1, 300), st.sampled_from((1, 8, 32, 256, 1000)))
-def test_ranges_hold_every_block_once_and_in_order(size_mib: int, places: int, block_mib: int) -> None:
-    blocks = cut((size_mib * MIB + 1,), block_mib * MIB)
-    ranges = ranges_of(blocks, places)
+@given(st.integers(1, 1000), st.integers(1, 300), st.sampled_from((1, 8, 32, 256, 1000)),
+       st.sampled_from((48 * MIB, RANGE_BYTES)))
+def test_ranges_hold_every_block_once_and_in_order(number: int, places: int, block_mib: int, most: int) -> None:
+    blocks = cut((number * block_mib * MIB + 1,), block_mib * MIB)
+    ranges = ranges_of(blocks, places, most)
     assert [block for one in ranges for block in one] == list(blocks)
-    assert all(sum(block.length for block in one) <= max(RANGE_BYTES, block_mib * MIB) for one in ranges)
+    assert all(sum(block.length for block in one) <= max(most, block_mib * MIB) for one in ranges)
+
+
+@pytest.mark.parametrize(("blocks", "etag", "spread"), [
+    (7, "0" * 32, False), (8, "0" * 32, True), (8, None, True),
+    (63, "0" * 32 + "-9", False), (64, "0" * 32 + "-9", True),
+])
+def test_objects_of_many_blocks_are_spread_and_those_in_parts_from_more_on(
+    blocks: int, etag: str | None, spread: bool
+) -> None:
+    assert is_spread(blocks * 32 * MIB, etag, 32 * MIB) is spread
+
+
+def test_ranges_that_wait_leave_memory_to_all_other_work() -> None:
+    bodies = 384 * MIB // 2
+    assert 3 * 32 * MIB <= kept_bytes(384 * MIB) < bodies
 
 
 def test_a_giant_is_cut_into_enough_ranges_for_all() -> None:

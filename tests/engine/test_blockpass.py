@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from itertools import pairwise
 
 import anyio
 import pytest
 
-from blobmove.core.blocks import Block, block_id, cut
+from blobmove.core.blocks import ID_CHARACTERS, Block, block_id, cut
 from blobmove.core.errors import Kind, StoreError
+from blobmove.core.model import Transfer
 from blobmove.engine.bench import Bench
-from blobmove.engine.blockpass import WINDOW, BlockPass, Found, Wanted
+from blobmove.engine.blockpass import WINDOW, BlockPass, Found, ReadBlock, Wanted
 from blobmove.engine.hashing import crc64, digest
 from blobmove.engine.requests import Attempts
+from blobmove.engine.staging import Staging as Asked
+from blobmove.engine.staging import block_ids, to_azure
 from blobmove.stores.http import Body
 from tests.engine.benches import Source, Staging, bench_of, turns
 
@@ -22,7 +26,8 @@ BODY = bytes(number * 7 % 251 for number in range(sum(PARTS)))
 BLOCKS = cut(PARTS, 20)
 MARK = "abcdef01"
 MD5 = Wanted(("md5",))
-COMMON = {"name": "blob", "fingerprint": MARK}
+OBJECT = Transfer(1, "key", "blob", sum(PARTS), "e", None, None, None, 0, None)
+ASKED = Asked(OBJECT, "e", BLOCKS, None, MARK, {}, ID_CHARACTERS)
 
 
 def source(**more: object) -> Source:
@@ -41,25 +46,32 @@ def held(*indexes: int) -> dict[int, int]:
     return {index: crc64(piece(BLOCKS[index])) for index in indexes}
 
 
+def ids_of(found: Found, blocks: tuple[Block, ...] = BLOCKS) -> tuple[str, ...]:
+    return tuple(block_ids(replace(ASKED, blocks=blocks), found.sums))
+
+
+def passing(bench: Bench, blocks: tuple[Block, ...], read: ReadBlock) -> BlockPass:
+    """A pass that stages what it reads."""
+    return BlockPass(bench.memory, blocks, MD5, read, to_azure(bench, ASKED, Attempts()))
+
+
 async def run(
     bench: Bench, wanted: Wanted, reading: Source, blocks: tuple[Block, ...] = BLOCKS, *,
     held: dict[int, int] | None = None, stage: bool = True,
 ) -> Found:
     with anyio.fail_after(10):
-        return await BlockPass(
-            bench, blocks, wanted, reading.read, Attempts(), name="blob", fingerprint=MARK if stage else None,
-            held=held or {},
-        ).run()
+        send = to_azure(bench, ASKED, Attempts()) if stage else None
+        return await BlockPass(bench.memory, blocks, wanted, reading.read, send, held or {}).run()
 
 
 async def test_every_block_is_staged_under_its_own_id_with_its_checksum() -> None:
     staging = Staging()
     bench = bench_of(staging)
     found = await run(bench, MD5, source())
-    assert found.block_ids == own_ids()
-    assert b"".join(staging.staged[name][0] for name in found.block_ids) == BODY
+    assert ids_of(found) == own_ids()
+    assert b"".join(staging.staged[name][0] for name in ids_of(found)) == BODY
     assert all(crc64(body) == crc for body, crc in staging.staged.values())
-    assert (found.staged, bench.counters.bytes_written) == (len(BLOCKS), len(BODY))
+    assert (found.sums.staged, bench.counters.bytes_written) == (len(BLOCKS), len(BODY))
 
 
 @pytest.mark.parametrize("late", [frozenset(), frozenset({0}), frozenset({0, 3}), frozenset({len(BLOCKS) - 1})])
@@ -85,12 +97,12 @@ async def test_a_crc_is_joined_from_the_blocks(crc: str) -> None:
 async def test_without_a_fingerprint_nothing_is_staged() -> None:
     staging = Staging()
     found = await run(bench_of(staging), MD5, source(), stage=False)
-    assert (staging.sent, found.staged, found.wholes["md5"]) == (0, 0, hashlib.md5(BODY).digest())
+    assert (staging.sent, found.sums.staged, found.wholes["md5"]) == (0, 0, hashlib.md5(BODY).digest())
 
 
 async def test_an_object_without_blocks_has_the_digests_of_nothing() -> None:
     found = await run(bench_of(Staging()), Wanted(("md5",), crc="crc64nvme"), source(), ())
-    assert (found.wholes["md5"], found.crc, found.block_ids) == (hashlib.md5().digest(), bytes(8), ())
+    assert (found.wholes["md5"], found.crc, ids_of(found, ())) == (hashlib.md5().digest(), bytes(8), ())
 
 
 async def test_memory_for_one_block_is_enough() -> None:
@@ -112,7 +124,7 @@ async def test_a_slow_first_block_holds_the_others_in_memory_but_never_beyond_th
         return piece(block)
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(BlockPass(bench, BLOCKS, MD5, read, Attempts(), **COMMON).run)  # type: ignore[arg-type]
+        tasks.start_soon(passing(bench, BLOCKS, read).run)
         await turns(50)
         assert 0 < bench.memory.used <= 60
         first.set()
@@ -140,7 +152,7 @@ async def test_no_more_blocks_are_under_way_than_the_window() -> None:
         out -= 1
         return b"x"
 
-    await BlockPass(bench_of(Staging()), blocks, MD5, read, Attempts(), **COMMON).run()  # type: ignore[arg-type]
+    await passing(bench_of(Staging()), blocks, read).run()
     assert most == WINDOW
 
 
@@ -177,7 +189,7 @@ async def test_the_first_of_several_failures_is_told() -> None:
 async def test_a_block_that_arrives_damaged_is_sent_again() -> None:
     staging = Staging(refuse={2: [Kind.CORRUPT, Kind.TRANSIENT]})
     found = await run(bench_of(staging), MD5, source())
-    assert (staging.sent, found.staged) == (len(BLOCKS) + 2, len(BLOCKS))
+    assert (staging.sent, found.sums.staged) == (len(BLOCKS) + 2, len(BLOCKS))
     assert set(staging.staged) == set(own_ids())
 
 
@@ -196,9 +208,9 @@ async def test_blocks_that_azure_holds_are_neither_read_nor_sent_where_their_crc
     staging, reading = Staging(), source()
     found = await run(bench_of(staging), wanted, reading, held=held(0, 3))
     assert sorted(reading.read_blocks) == [1, 2, *range(4, len(BLOCKS))]
-    assert (found.block_ids, found.crc64) == (own_ids(), digest("crc64nvme", BODY))
+    assert (ids_of(found), found.crc64) == (own_ids(), digest("crc64nvme", BODY))
     assert found.crc == (digest("crc64nvme", BODY) if wanted.crc else None)
-    assert found.staged == staging.sent == len(BLOCKS) - 2
+    assert found.sums.staged == staging.sent == len(BLOCKS) - 2
 
 
 @pytest.mark.parametrize("wanted", [MD5, Wanted(per_part="crc32"), Wanted(crc="crc32c")])
@@ -208,8 +220,8 @@ async def test_blocks_that_azure_holds_are_read_but_not_sent_where_another_diges
     staging, reading = Staging(), source()
     found = await run(bench_of(staging), wanted, reading, held=held(0, 3))
     assert sorted(reading.read_blocks) == list(range(len(BLOCKS)))
-    assert found.block_ids == own_ids()
-    assert found.staged == staging.sent == len(BLOCKS) - 2
+    assert ids_of(found) == own_ids()
+    assert found.sums.staged == staging.sent == len(BLOCKS) - 2
 
 
 async def test_a_block_that_azure_holds_with_another_checksum_is_sent_again() -> None:
@@ -217,7 +229,7 @@ async def test_a_block_that_azure_holds_with_another_checksum_is_sent_again() ->
     found = await run(bench_of(staging), MD5, source(), held={**held(0, 3), 3: 12345})
     assert staging.sent == len(BLOCKS) - 1
     assert own_ids()[3] in staging.staged
-    assert found.block_ids == own_ids()
+    assert ids_of(found) == own_ids()
 
 
 async def test_a_wrong_checksum_of_a_held_block_shows_in_the_joined_crc() -> None:
@@ -233,7 +245,7 @@ async def test_an_abort_gives_the_memory_of_the_blocks_back() -> None:
         return b""
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(BlockPass(bench, BLOCKS, MD5, read, Attempts(), **COMMON).run)  # type: ignore[arg-type]
+        tasks.start_soon(passing(bench, BLOCKS, read).run)
         await turns()
         assert bench.memory.used > 0
         tasks.cancel_scope.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
@@ -169,13 +170,13 @@ async def test_the_side_with_more_requests_out_or_waiting_is_the_slower_one() ->
 ])
 def test_the_next_command_follows_from_what_is_left(state: State, command: str) -> None:
     totals = Totals({**dict.fromkeys(State, 0), state: 1, State.COPIED: 5}, dict.fromkeys(State, 0))
-    assert next_command(totals, "blobmove.db") == command
-    assert next_command(totals, "other.db") == f"{command} --checkpoint other.db"
+    assert next_command(totals, Path("blobmove.db")) == command
+    assert next_command(totals, Path("other.db")) == f"{command} --checkpoint other.db"
 
 
 def test_the_next_command_can_be_pasted_whatever_the_file_is_called() -> None:
     totals = Totals({**dict.fromkeys(State, 0)}, dict.fromkeys(State, 0))
-    assert shlex.split(next_command(totals, "my files/it's.db"))[-1] == "my files/it's.db"
+    assert shlex.split(next_command(totals, Path("my files/it's.db")))[-1] == "my files/it's.db"
 
 
 def test_a_finished_run_is_kept_as_json() -> None:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from blobmove.cli.approval import approve_copy, can_ask
+from blobmove.cli.endings import told_even_so
 from blobmove.cli.faces import open_faces
 from blobmove.cli.flags import ANY_PATH, Shared, assemble, begin, chosen, setting, shared
 from blobmove.cli.way_back import check_direction, way_back
 from blobmove.cli.words import CONCURRENCY, DURATION, SCHEDULER, TIMETABLE, WORKERS, size_between
-from blobmove.core.errors import BlobmoveError
-from blobmove.core.events import Finished
 from blobmove.core.model import State
 from blobmove.core.settings import AccessTier, ContentFrom, CopySettings, DatabaseAuth, IfExists, Route, StatusSettings
 from blobmove.core.units import KIB, MIB
@@ -21,7 +20,6 @@ from blobmove.views.copy_text import dry_run_text, question_text, summary_text
 from blobmove.views.jsonl import summary_document
 
 if TYPE_CHECKING:
-    from blobmove.core.events import Event, Listener
     from blobmove.core.results import CopySummary
 
 _AZURE_BLOCK = 4000 * MIB
@@ -89,28 +87,13 @@ def command(dry_run: bool, **given: Any) -> int:  # noqa: ANN401
     if not words.yes and (can_ask(words) or not settings.resume):
         _approve(wiring.read_status(StatusSettings(checkpoint=settings.checkpoint)).summary, settings, words)
     with open_faces(words, lines=True) as faces:
-        ending = _Ending(faces.listener)
-        try:
-            summary, code = wiring.run_copy(settings, ending)
-        except BlobmoveError:
-            if ending.summary is not None:
-                faces.tell(summary_text(ending.summary, paint=faces.paint), summary_document(ending.summary))
-            raise
-        faces.tell(summary_text(summary, paint=faces.paint), summary_document(summary))
+        def tell(summary: CopySummary) -> None:
+            faces.tell(summary_text(summary, paint=faces.paint), summary_document(summary))
+
+        with told_even_so(tell, faces.listener) as listener:
+            summary, code = wiring.run_copy(settings, listener)
+        tell(summary)
     return code
-
-
-class _Ending:
-    """Keeps the summary of a run that ends with an error: what it did is told all the same, before the error."""
-
-    def __init__(self, listener: Listener) -> None:
-        self.summary: CopySummary | None = None
-        self._listener = listener
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, Finished):
-            self.summary = event.summary
-        self._listener(event)
 
 
 def _approve(summary: CopySummary, settings: CopySettings, words: Shared) -> None:

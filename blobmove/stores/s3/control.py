@@ -77,7 +77,7 @@ class S3Control:
                     self.region = self.settings.region or configured or "us-east-1"
                     self._opened = await self._open(self.region)
                 except (BotoCoreError, ValueError) as error:
-                    raise UsageError("E400-AWS", "the AWS settings cannot be used", cause=str(error)) from None
+                    raise _unusable(error) from None
         return self._opened
 
     def _sdk(self) -> Any:  # noqa: ANN401 - the SDK's sessions have no types
@@ -142,7 +142,7 @@ class S3Control:
         static = static_credentials(os.environ)
         if static is not None:
             return static
-        found = await self._sdk().get_credentials()
+        found = await self._found_credentials()
         if found is None:
             raise AccessError(
                 "E401-SOURCE", "no AWS credentials were found",
@@ -153,6 +153,15 @@ class S3Control:
         except Exception as error:  # every credential provider has errors of its own
             raise AccessError("E401-SOURCE", "the AWS credentials could not be renewed", cause=str(error)) from None
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+    async def _found_credentials(self) -> Any:  # noqa: ANN401 - the SDK's credentials have no types
+        """What the SDK's chain finds, None for nothing. Raises UsageError where its settings cannot be used."""
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            return await self._sdk().get_credentials()
+        except (BotoCoreError, ValueError) as error:  # no such profile, half a pair of keys, a moment that is none
+            raise _unusable(error) from None
 
     async def objects(self, http: HttpClient) -> S3Objects:
         """The data path of this bucket: botocore resolves host and path once, our signer does the rest."""
@@ -267,7 +276,7 @@ def static_credentials(environ: Mapping[str, str]) -> Credentials | None:
     key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
     if not key or not secret or environ.get("AWS_CREDENTIAL_EXPIRATION"):
         return None
-    return Credentials(key, secret, environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN") or None)
+    return Credentials(key, secret, environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN") or None)
 
 
 def _version(item: dict[str, Any]) -> ObjectVersion:
@@ -331,6 +340,11 @@ def _client_error(told: dict[str, Any], bucket: str) -> BlobmoveError:
                            hint="needed: s3:ListBucket on the bucket and s3:GetObject on its objects "
                                 "(docs/how-to/give-least-privileges.md)")
     return UsageError("E400-SOURCE", f"s3://{bucket} cannot be used", cause=cause)
+
+
+def _unusable(error: Exception) -> UsageError:
+    return UsageError("E400-AWS", "the AWS settings cannot be used", cause=_first_line(error),
+                      hint="check AWS_PROFILE, the pair AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and ~/.aws")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,135 @@
+"""`verify --how read` on several workers: the answer of one process, and none where something was not read."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from blobmove.checkpoint.reader import ProvenCopy
+from blobmove.cluster.coordinator import UNFIT_LIMIT, Crew
+from blobmove.cluster.payloads import ReadReport
+from blobmove.cluster.reading import Readers, Reading, Seen
+from blobmove.core.errors import BlobmoveError
+from blobmove.engine.stopping import Stop
+from tests.acceptance.commands import Process
+from tests.cloud.specs import BlobSpec
+from tests.cluster.company import CONTAINER, Company
+from tests.cluster.dask_cluster import DaskCluster
+
+Start = Callable[..., DaskCluster]
+
+
+def test_verify_reads_with_all_workers_and_finds_what_is_wrong(company: Company, cluster: DaskCluster) -> None:
+    company.plan()
+    company.copy("--scheduler", cluster.address)
+    words = ("verify", "--how", "read", "--scheduler", cluster.address, "--json")
+    told = company.terminal.run(*words).document
+    assert (told["checked"], told["identical"], told["how"]) == (company.planned, company.planned, "read")
+    company.cloud.drop_blob(CONTAINER, "small/00003")
+    company.cloud.drop_blob(CONTAINER, "small/00004")
+    company.cloud.put_blobs(CONTAINER, BlobSpec(name="small/00004", size=17))
+    told = company.terminal.run(*words, expect=5).document
+    assert (told["missing"], told["different"]) == (1, 1)
+    assert told["identical"] == company.planned - 2
+
+
+def copied(company: Company, cluster: DaskCluster) -> None:
+    company.plan()
+    company.copy("--scheduler", cluster.address)
+    company.slow(30)
+    company.cloud.reset_counts()
+
+
+def verifying(company: Company, cluster: DaskCluster) -> Process:
+    """`verify --how read`, when a quarter has been read."""
+    process = company.terminal.start("verify", "--how", "read", "--scheduler", cluster.address, "--json")
+    process.until(lambda: read(company) > company.planned // 4, "a quarter is read")
+    return process
+
+
+def read(company: Company) -> int:
+    return sum(company.cloud.counts().azure.answers.get("GetBlob", {}).values())
+
+
+def test_a_killed_worker_s_blobs_are_read_by_the_others(company: Company, start: Start) -> None:
+    cluster = start(2)
+    copied(company, cluster)
+    process = verifying(company, cluster)
+    cluster.workers[0].kill()
+    told = process.ended(0).document
+    assert (told["checked"], told["identical"]) == (company.planned, company.planned)
+
+
+@pytest.mark.heavy
+def test_when_the_scheduler_dies_nothing_is_called_verified(company: Company, start: Start) -> None:
+    cluster = start(2)
+    copied(company, cluster)
+    process = verifying(company, cluster)
+    assert cluster.scheduler is not None
+    cluster.scheduler.kill()
+    run = process.ended(2)
+    assert "E000-SCHEDULER" in run.err
+    assert f"blobmove verify --how read --scheduler {cluster.address}" in run.err
+    assert company.terminal.run("status", "--json").document["last_verify"] != "passed"
+
+
+def test_the_first_signal_drains_and_says_how_much_was_read(company: Company, cluster: DaskCluster) -> None:
+    copied(company, cluster)
+    process = verifying(company, cluster)
+    process.signal(signal.SIGTERM)
+    told = process.ended(143).document
+    assert 0 < told["checked"] == told["identical"] < company.planned
+    assert told["next"] == "blobmove verify"
+
+
+class Forgetful:
+    """Stands for the calls to workers that read at most `most` blobs of a batch."""
+
+    again = "blobmove verify --how read --workers 2"
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.asked: list[int] = []
+
+    async def read(self, number: int, batch: tuple[ProvenCopy, ...]) -> ReadReport:
+        self.asked.append(len(batch))
+        return ReadReport("w", {copy.id: "" for copy in batch[:self.most]})
+
+
+async def reading(most: int) -> tuple[list[Seen], list[str], list[int]]:
+    """What is seen of ten blobs, why the run stops, and how many each call asked for."""
+    copies = [ProvenCopy(id=number, blob_name=f"b{number}", size=1, md5=b"", blob_etag=None) for number in range(10)]
+    seen: list[Seen] = []
+    stop, stopped, calls = Stop(), [], Forgetful(most)
+
+    async def pages() -> AsyncIterator[Sequence[ProvenCopy]]:
+        yield copies
+
+    async def record(found: list[Seen]) -> None:
+        seen.extend(found)
+
+    def failed(error: BlobmoveError) -> None:
+        stopped.append(error.code)
+        stop.ask("failed")
+
+    async def watch(*_: object) -> None:
+        return
+
+    roster = SimpleNamespace(watch=watch, hear=lambda *_: None, threads={"w": 1})
+    crew = cast(Crew, SimpleNamespace(roster=roster, calls=calls))
+    await Readers(crew, Reading(pages, record, failed, cast("Callable[..., BlobmoveError]", None), stop)).run()
+    return seen, stopped, calls.asked
+
+
+async def test_what_one_worker_leaves_unread_is_asked_for_again() -> None:
+    seen, stopped, asked = await reading(4)
+    assert (len(seen), stopped, asked) == (10, [], [10, 6, 2])
+
+
+async def test_a_run_whose_workers_leave_blobs_unread_fails() -> None:
+    seen, stopped, asked = await reading(0)
+    assert (seen, stopped, len(asked)) == ([], ["E500-WORKER"], UNFIT_LIMIT)

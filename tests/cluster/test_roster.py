@@ -1,0 +1,91 @@
+"""What workers tell of themselves is told as one: no word counts twice, no refusal is hushed up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import cast
+
+from blobmove.cluster.calls import Calls
+from blobmove.cluster.payloads import Done, Heard
+from blobmove.cluster.roster import Roster
+from blobmove.core.events import Event, Note, Throttled
+from blobmove.core.transfer import Pulling
+from blobmove.engine.bench import Bench
+from blobmove.engine.requests import Counters
+
+REFUSED = Throttled("destination", "ServerBusy", 0.5, 7)
+
+
+@dataclass
+class Told:
+    """A roster whose workers are heard one by one, and what it makes of it."""
+
+    events: list[Event] = field(default_factory=list)
+    now: float = 100.0
+    roster: Roster = field(init=False)
+
+    def __post_init__(self) -> None:
+        side = SimpleNamespace(retried=0)
+        bench = SimpleNamespace(
+            counters=Counters(), s3=side, azure=SimpleNamespace(retried=0), pulling=Pulling(),
+            source=SimpleNamespace(requests=Counter()), destination=SimpleNamespace(requests=Counter()),
+        )
+        self.roster = Roster(cast(Calls, None), cast(Bench, bench), self.events.append, clock=lambda: self.now)
+
+    def hears(self, worker: str, heard: Heard) -> None:
+        self.now += 1.0
+        self.roster.hear(worker, heard)
+
+
+def word(session: str, number: int, **more: object) -> Heard:
+    return replace(Heard(session, number, None, None), **more)  # type: ignore[arg-type]
+
+
+def test_sums_of_all_workers_add_up_and_a_late_word_changes_nothing() -> None:
+    told = Told()
+    told.hears("a", word("a1", 1, done=Done(bytes_written=10, requests_azure={"PutBlob": 1}), in_flight=3))
+    told.hears("b", word("b1", 1, done=Done(bytes_written=5, requests_azure={"PutBlob": 2}), in_flight=1))
+    told.hears("a", word("a1", 3, done=Done(bytes_written=30, requests_azure={"PutBlob": 4}), in_flight=2))
+    told.hears("a", word("a1", 2, done=Done(bytes_written=20, requests_azure={"PutBlob": 3}), in_flight=9))
+    bench = told.roster.bench
+    assert (bench.counters.bytes_written, bench.counters.in_flight) == (35, 3)
+    assert bench.destination.requests == {"PutBlob": 6}
+    rates = [one.bytes_per_second for one in told.roster.shown()]
+    assert len(rates) == 2
+
+
+def test_a_worker_that_begins_anew_is_added_to_what_it_did_before() -> None:
+    told = Told()
+    told.hears("a", word("a1", 5, done=Done(bytes_written=30)))
+    told.hears("a", word("a2", 1, done=Done(bytes_written=4)))
+    assert told.roster.bench.counters.bytes_written == 34
+
+
+def test_a_refusal_that_a_worker_heard_is_told_once_with_the_limit_of_all() -> None:
+    told = Told()
+    told.hears("a", word("a1", 1, slots=8))
+    told.hears("b", word("b1", 1, slots=7, throttled={"destination": (3, REFUSED)}))
+    told.hears("b", word("b1", 2, slots=7, throttled={"destination": (3, REFUSED)}))
+    assert told.events == [replace(REFUSED, concurrency=15)]
+    told.hears("b", word("b1", 3, slots=7, throttled={"destination": (4, REFUSED)}))
+    assert len(told.events) == 2
+
+
+def test_refusals_of_many_workers_are_told_once_a_second() -> None:
+    told = Told()
+    for number in range(5):
+        told.roster.hear(f"w{number}", word(f"s{number}", 1, throttled={"destination": (1, REFUSED)}))
+    told.roster.hear("w0", word("s0", 2, throttled={"destination": (1, REFUSED), "source": (1, REFUSED)}))
+    assert len(told.events) == 2, "one of each side"
+
+
+def test_that_azure_does_not_pull_is_said_once() -> None:
+    told = Told()
+    for number in (1, 2):
+        told.hears("a", word("a1", number, given_up="CannotVerifyCopySource"))
+    assert [event.text.partition(" (")[0] for event in told.events if isinstance(event, Note)] == [
+        "Azure does not pull from S3 at a"
+    ]
+    assert told.roster.bench.pulling.given_up == "CannotVerifyCopySource"
