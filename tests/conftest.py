@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from blobmove.demo.child import Server
 
-pytest_plugins = ("tests.cloud.fixtures", "tests.campaigns")
+pytest_plugins = ("tests.cloud.fixtures", "tests.campaigns", "tests.order")
 
 
 @pytest.fixture(scope="session")

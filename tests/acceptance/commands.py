@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 AWS_SECRET: Final = "Zk3vQ7mN1pX9/acceptance+secret"
 """moto checks no signature: any secret will do, so this is one that is easily found where it must not be."""
 
-SECONDS: Final = 90.0
+SECONDS: Final = 180.0
 """After this long a command that was to end counts as stuck."""
 
 _SIGNATURE: Final = re.compile(rb"(?:\bsig|X-Amz-Signature|X-Amz-Security-Token)(?:=|%3D)(?!REDACTED)", re.IGNORECASE)

@@ -72,16 +72,17 @@ class Fork:
 
 
 class Forks:
-    """The process that forks. Use as a context manager."""
+    """The process that forks. Use as a context manager. `more` are modules it imports beside the usual ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: str) -> None:
+        self._more = more
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Forks:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.acceptance.forks"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            cwd=Path(__file__).parents[2], env=environment, start_new_session=True,
+            [sys.executable, "-m", "tests.acceptance.forks", *self._more], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], env=environment, start_new_session=True,
         )  # fmt: skip
         return self
 
@@ -108,7 +109,7 @@ def main() -> None:
     """Import everything, then fork for each order on stdin until it is closed."""
     from importlib import import_module
 
-    for name in _HEAVY:
+    for name in (*_HEAVY, *sys.argv[1:]):
         import_module(name)
     _remember_models()
     gc.freeze()

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
-SLOWLY = ("--bandwidth", "60K", "--concurrency", "2")
-OBJECTS = 40
+SLOWLY = ("--bandwidth", "40K", "--concurrency", "2")
+OBJECTS = 60
+"""Ten a second: three pauses of two seconds each, on a machine that has other things to do, leave some to be copied."""
+
+IN_FLIGHT = 4
+"""Blocks that Azurite may have had in its hands at a kill, and finished after it was asked what it holds."""
 
 
 def staged(world: World, name: str) -> int:
@@ -63,7 +67,7 @@ def test_a_killed_plan_leaves_the_checkpoint_as_it_was_and_can_be_typed_again(wo
     world.plan()
     before = states(world.checkpoint)
     keys = world.desk.parent / "keys.txt"
-    keys.write_text("".join(f"key-{number}\n" for number in range(200_000)))
+    keys.write_text("".join(f"key-{number}\n" for number in range(400_000)))
     process = world.start("plan", "--keys", str(keys))
     process.until(lambda: (world.desk / "blobmove.db-incoming").exists(), "the list is being read")
     process.killed()
@@ -88,7 +92,7 @@ def test_large_objects_arrive_whole_in_one_part_in_even_and_in_uneven_parts(worl
 
 
 def test_a_large_object_goes_on_with_the_blocks_that_are_missing_after_a_kill(world: World) -> None:
-    size, block = 40 * 65536 + 5, 65536
+    size, block = 80 * 65536 + 5, 65536
     world.put("large.tif", noise("large", size))
     world.plan()
     words = (*SMALL_BLOCKS, "--bandwidth", "300K")
@@ -98,8 +102,9 @@ def test_a_large_object_goes_on_with_the_blocks_that_are_missing_after_a_kill(wo
     held = staged(world, "large.tif")
     summary = world.copy(*SMALL_BLOCKS)
     assert counted(summary) == {"copied": 1}
-    assert 5 <= held < 41
-    assert summary["requests"]["azure"]["PutBlock"] == -(-size // block) - held
+    assert 5 <= held < 81
+    missing = -(-size // block) - held
+    assert missing - IN_FLIGHT <= summary["requests"]["azure"]["PutBlock"] <= missing
     assert summary["requests"]["azure"]["PutBlockList"] == 1
     world.assert_moved("large.tif")
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.servers, pytest.mark.acceptance]
 
-OBJECTS = 60
-SLOWLY = ("--bandwidth", "50K", "--concurrency", "24")
+OBJECTS = 80
+SLOWLY = ("--bandwidth", "30K", "--concurrency", "24")
+"""Eight objects a second: two pauses of two seconds, on a machine that has other things to do, do not let it end."""
 
 
 @dataclass(slots=True)

@@ -105,8 +105,8 @@ def test_an_object_that_is_there_and_different_is_a_conflict_and_stays_as_it_is(
     assert "object-differs" in told.out
 
 
-def test_a_run_that_is_killed_twice_ends_with_every_file_in_s3(typed_world: World) -> None:
-    world = planned(typed_world)
+def test_a_run_that_is_killed_twice_ends_with_every_file_in_s3(world: World) -> None:
+    planned(world)
     bodies = {f"files/{number:03d}": noise(f"born {number}", 3000 + number) for number in range(30)}
     for name, body in bodies.items():
         world.put_blob(name, body)

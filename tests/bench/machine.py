@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+import timeit
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def conditions(cores: Cores) -> dict[str, str]:
         "machine": f"{os.cpu_count()} CPUs ({_processor()}), {_memory()} GiB, {platform.system()} {platform.release()}",
         "CPUs": _pinning(cores),
         "load average at the end": "{:.1f}, {:.1f}, {:.1f} (1, 5, 15 minutes)".format(*os.getloadavg()),
-        "Python": platform.python_version(),
+        "Python": f"{platform.python_version()}, {_calls_a_second() / 1e6:.0f} million calls a second",
         "pyreqwest": _version("pyreqwest"),
         "rclone": _rclone(),
     }
@@ -30,6 +31,16 @@ def _pinning(cores: Cores) -> str:
     if not cores.tools:
         return "shared by the cloud and the tool measured"
     return f"the cloud on {sorted(cores.cloud)}, the tool measured on {sorted(cores.tools)}"
+
+
+def _calls_a_second() -> float:
+    """How fast this build of Python is: one with profile-guided optimisation makes up to twice as many calls."""
+
+    def ways(steps: int) -> int:
+        return steps if steps < 2 else ways(steps - 1) + ways(steps - 2)
+
+    calls = 2 * ways(21) - 1
+    return calls / min(timeit.repeat(lambda: ways(20), number=1, repeat=50, timer=time.process_time))
 
 
 def _processor() -> str:

@@ -18,6 +18,8 @@ from tests.bench.measure import Spent
 from tests.bench.stage import Network, Stage, staged
 
 FEW = Case("4k", "a few", (4096, 0, 70_000, 1))
+EACH_CLIENT = ("rclone", "blobmove", "bare", "bare-pyreqwest")
+"""One of each kind of client: what TLS is to them it is to the others of their kind."""
 
 
 def _does_nothing(stage: Stage, folder: Path, cpus: frozenset[int]) -> Went:
@@ -57,14 +59,18 @@ def test_a_contestant_that_cannot_take_part_is_left_out_and_named() -> None:
     assert "  absent: left out, it is not installed" in said
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["http", "tls"])
+@pytest.fixture(scope="module")
 def near(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A few objects, without latency."""
     with staged(FEW, Network(tls=request.param), tmp_path_factory.mktemp("near")) as stage:
         yield stage
 
 
-@pytest.mark.parametrize("name", contestants.BY_NAME)
+@pytest.mark.parametrize(("near", "name"), [
+    *(pytest.param(False, name, id=f"http-{name}") for name in contestants.BY_NAME),
+    *(pytest.param(True, name, id=f"tls-{name}", marks=() if name in EACH_CLIENT else pytest.mark.heavy)
+      for name in contestants.BY_NAME),
+], indirect=["near"])  # fmt: skip
 def test_every_contestant_moves_everything(near: Stage, name: str) -> None:
     contestant = contestants.BY_NAME[name]
     if reason := contestant.lacks():

@@ -13,6 +13,7 @@ import pytest
 
 from blobmove.cli import approval
 from blobmove.cli.app import main
+from blobmove.core.crew import workers_for
 from blobmove.core.errors import AccessError
 from blobmove.core.model import Destination, Source, State
 from blobmove.core.results import Totals
@@ -29,7 +30,7 @@ from blobmove.core.settings import (
 )
 from blobmove.core.timetable import parse_timetable
 from blobmove.core.units import MIB
-from tests.views.examples import FLIP
+from tests.views.examples import FLIP, PLAN
 
 if TYPE_CHECKING:
     from tests.cli.fakes import FakeWiring
@@ -82,7 +83,9 @@ def test_plan_json_is_one_document(wiring: FakeWiring, capsys: pytest.CaptureFix
     assert main(["plan", "--json", "--target-hours", "2"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["command"] == "plan"
-    assert document["forecast"]["target"]["seconds"] == 7200
+    target = document["forecast"]["target"]
+    assert target["seconds"] == 7200
+    assert target["workers"] == workers_for(PLAN.to_copy, PLAN.to_copy_bytes, 2) > 0
 
 
 @pytest.mark.parametrize(("words", "what"), [

@@ -46,11 +46,15 @@ class Side:
         self.replace: Callable[[Fired, Request], None] = lambda fired, request: None
         self.in_flight = 0
         self._age = 0
+        self._under_way: set[Connection] = set()
         self.clear()
 
     def clear(self) -> None:
-        """As at the start. Requests still under way belong to what is forgotten and are dropped."""
+        """As at the start. Requests still under way belong to what is forgotten and are dropped at once."""
         self._age += 1
+        for channel in self._under_way:
+            channel.reset()
+        self._under_way.clear()
         self.in_flight = 0
         self.book = RuleBook()
         self.sky = Sky(Weather())
@@ -88,11 +92,13 @@ class Side:
         fired, age = plan if isinstance(plan, Fired) else None, self._age
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self._under_way.add(channel)
         try:
             await self._in_time(request, fired, channel)
         finally:
-            if age == self._age:  # else it was taken off the count when all was cleared
+            if age == self._age:  # else it was taken off when all was cleared
                 self.in_flight -= 1
+                self._under_way.discard(channel)
 
     async def _in_time(self, request: Request, fired: Fired | None, channel: Connection) -> None:
         deed, age, half = fired.rule.do if fired else "", self._age, self.sky.latency() / 2

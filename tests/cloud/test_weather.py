@@ -20,7 +20,7 @@ from tests.cloud.specs import ObjectSpec, Weather
 
 async def test_latency_is_felt_by_each_request_and_shared_by_none(cloud: Cloud, source: S3Objects) -> None:
     cloud.put("src", ObjectSpec(key="one", size=100))
-    cloud.weather("s3", Weather(latency_ms=40))
+    cloud.weather("s3", Weather(latency_ms=250))
 
     began = time.monotonic()
     async with anyio.create_task_group() as group:
@@ -28,7 +28,7 @@ async def test_latency_is_felt_by_each_request_and_shared_by_none(cloud: Cloud, 
             group.start_soon(lambda: source.get("one", etag=None))
     took = time.monotonic() - began
 
-    assert 0.04 <= took < 20 * 0.04
+    assert 0.25 <= took < 20 * 0.25
     assert cloud.counts().s3.most_in_flight > 1
 
 
@@ -51,8 +51,8 @@ async def _often(request: Callable[[], Awaitable[object]]) -> None:
 
 async def test_too_many_requests_are_told_to_slow_down(cloud: Cloud, source: S3Objects, target: AzureBlobs) -> None:
     cloud.put("src", ObjectSpec(key="one", size=100))
-    cloud.weather("s3", Weather(limit=20, retry_after=1))
-    cloud.weather("azure", Weather(limit=20))
+    cloud.weather("s3", Weather(limit=2, retry_after=1))
+    cloud.weather("azure", Weather(limit=2))
 
     with pytest.raises(StoreError) as caught:
         await _often(lambda: source.get("one", etag=None))
@@ -82,7 +82,7 @@ async def test_a_request_that_has_arrived_is_done_though_nobody_waits(cloud: Clo
 
 
 async def test_what_is_under_way_does_not_outlive_a_reset(cloud: Cloud, target: AzureBlobs) -> None:
-    cloud.weather("azure", Weather(latency_ms=100))
+    cloud.weather("azure", Weather(latency_ms=20_000))
     async with anyio.create_task_group() as group:
         group.start_soon(_put_in_vain, target)
         await _until(lambda: bool(cloud.counts().azure.requests))
@@ -95,7 +95,7 @@ async def test_what_is_under_way_does_not_outlive_a_reset(cloud: Cloud, target: 
 async def test_what_is_under_way_at_a_reset_is_not_counted_with_what_comes_after(
     cloud: Cloud, source: S3Objects, target: AzureBlobs
 ) -> None:
-    cloud.weather("azure", Weather(latency_ms=200))
+    cloud.weather("azure", Weather(latency_ms=20_000))
     async with anyio.create_task_group() as group:
         group.start_soon(_put_in_vain, target)
         await _until(lambda: bool(cloud.counts().azure.requests))
@@ -116,6 +116,6 @@ async def _put_in_vain(target: AzureBlobs) -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         while not condition():  # noqa: ASYNC110 - it happens in another process
             await anyio.sleep(0.002)

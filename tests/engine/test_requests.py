@@ -104,6 +104,24 @@ async def test_retry_after_is_waited_for() -> None:
     assert room.stop.slept == [17.0]
 
 
+@dataclass
+class Clock:
+    """The clock of all requests; it stands still unless a test moves it."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("blobmove.engine.requests.monotonic", clock)
+    return clock
+
+
+@pytest.mark.usefixtures("clock")
 async def test_a_busy_service_lowers_the_limit_once_a_moment_and_says_so() -> None:
     room = Room()
     await room.requests.run(Script([Kind.THROTTLED] * 3), Attempts())
@@ -112,6 +130,38 @@ async def test_a_busy_service_lowers_the_limit_once_a_moment_and_says_so() -> No
     assert isinstance(event, Throttled)
     assert (event.side, event.code, event.concurrency) == ("source", "CodeTHROTTLED", 8)
     assert event.wait_seconds == pytest.approx(0.1)
+
+
+class Said(Concurrency):
+    """A limit to which each refusal is news, or none is."""
+
+    def __init__(self, *, news: bool) -> None:
+        super().__init__(16)
+        self.news = news
+
+    def busy(self, now: float) -> bool:
+        return self.news
+
+
+async def test_that_a_service_is_busy_is_said_once_a_second_however_many_are_refused(clock: Clock) -> None:
+    room = Room()
+    room.requests.concurrency = Said(news=False)
+    said = []
+    for moment in (0.0, 0.4, 0.99, 1.0, 1.5, 1.99, 2.5, 3.49):
+        clock.now = 1000.0 + moment
+        for _ in range(50):
+            await room.requests.run(Script([Kind.THROTTLED]), Attempts())
+        said.append(len(room.heard))
+    assert said == [1, 1, 1, 2, 2, 2, 3, 3]
+
+
+async def test_news_of_a_busy_service_does_not_wait_for_the_second_to_pass(clock: Clock) -> None:
+    room = Room()
+    room.requests.concurrency = Said(news=True)
+    for moment in (0.0, 0.1, 0.2):
+        clock.now = 1000.0 + moment
+        await room.requests.run(Script([Kind.THROTTLED]), Attempts())
+    assert len(room.heard) == 3
 
 
 async def test_a_trouble_of_another_kind_does_not_lower_the_limit() -> None:

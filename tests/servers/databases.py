@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 USER = "rails"
 PASSWORD = "p@ss/w%rd: #1?"  # every character that has a meaning of its own in a URL
-START_SECONDS = 60.0
+START_SECONDS = 150.0
 _numbers = count(1)
 
 

@@ -14,10 +14,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from blobmove.stores.framing import Reply
+from blobmove.stores.pool import Pool
+
 LOOPS = [("asyncio", {"use_uvloop": True}), ("asyncio", {"use_uvloop": False})]
 """What `anyio_backend` is parametrised with: the fast event loop, and the one of Windows' kind."""
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+ASK = b"GET / HTTP/1.1\r\n\r\n"
+CHUNKED = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+           b"5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n")
+SIZED = b"HTTP/1.1 206 Partial Content\r\nETag: \"e\"\r\nContent-Length: 11\r\n\r\nhello world"
+ENDLESS = b"HTTP/1.1 200 OK\r\nX: y\r\n\r\nhello world"
+MOST = 64 * 1024 * 1024
+"""Bytes of a body that are taken."""
 
 
 @dataclass
@@ -137,3 +147,10 @@ async def no_complaints() -> AsyncIterator[None]:
     finally:
         loop.set_exception_handler(None)
     assert heard == []
+
+
+async def ask(
+    pool: Pool, origin: str, head: bytes = ASK, body: bytes | None = None, *, seconds: float = 60, late: bool = False
+) -> Reply:
+    """One request through a pool."""
+    return await pool.ask(origin, head, body, seconds=seconds, head_only=False, late=late, most=MOST)

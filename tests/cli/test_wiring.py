@@ -1,0 +1,99 @@
+"""The wiring: what a command finds in its environment and in its plan, and how little it loads for it."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from blobmove.cli.wiring import in_loop, s3_settings
+from tests.acceptance.commands import Run
+from tests.cloud.control import Cloud
+from tests.cluster.company import Company
+
+AMAZON = "https://files.s3.eu-central-1.amazonaws.com/"
+PLAN: dict[str, Any] = {"region": "eu-central-1", "endpoint": None, "base": AMAZON, "addressing": "virtual"}
+LOCAL = "http://127.0.0.1:9000"
+LOCAL_PLAN = PLAN | {"endpoint": LOCAL, "base": f"{LOCAL}/files/"}
+
+
+@pytest.mark.parametrize(("plan", "environment", "base"), [
+    (PLAN, {}, AMAZON),
+    (PLAN, {"AWS_REGION": "us-east-1"}, AMAZON),  # at Amazon's the bucket lives where the plan has found it
+    (PLAN, {"AWS_ENDPOINT_URL_S3": LOCAL}, None),
+    (PLAN, {"AWS_ENDPOINT_URL": LOCAL}, None),
+    (LOCAL_PLAN, {"AWS_ENDPOINT_URL_S3": LOCAL}, f"{LOCAL}/files/"),
+    (LOCAL_PLAN, {"AWS_ENDPOINT_URL_S3": LOCAL, "AWS_REGION": "eu-central-1"}, f"{LOCAL}/files/"),
+    (LOCAL_PLAN, {"AWS_ENDPOINT_URL_S3": LOCAL, "AWS_REGION": "us-east-1"}, None),
+    (LOCAL_PLAN, {"AWS_ENDPOINT_URL_S3": LOCAL, "AWS_DEFAULT_REGION": "us-east-1"}, None),
+    (LOCAL_PLAN, {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9001"}, None),
+    (LOCAL_PLAN, {}, None),
+    ({"region": "eu-central-1"}, {}, None),  # a plan of before it was remembered
+    ({}, {"AWS_REGION": "eu-central-1"}, None),
+])  # fmt: skip
+def test_the_address_of_the_plan_is_used_again_only_for_the_same_region_and_endpoint(
+    plan: dict[str, Any], environment: dict[str, str], base: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    found = s3_settings("files", plan)
+    assert found.base == base
+    assert found.endpoint == (environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL"))
+
+
+@pytest.mark.parametrize(("told", "endpoint", "region"), [
+    (None, None, "eu-central-1"), ("us-east-1", None, "eu-central-1"),
+    (None, LOCAL, "eu-central-1"), ("us-east-1", LOCAL, "us-east-1"),
+])  # fmt: skip
+def test_at_amazon_s_the_region_of_the_plan_counts_and_elsewhere_that_of_the_shell(
+    told: str | None, endpoint: str | None, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("AWS_REGION", told), ("AWS_ENDPOINT_URL_S3", endpoint)):
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    found = s3_settings("files", PLAN)
+    assert (found.region, found.addressing) == (region, "virtual")
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """The garbage collector, as it was before the test."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("collector")
+def test_the_garbage_collector_leaves_alone_what_is_loaded_and_looks_seldom_while_a_command_runs() -> None:
+    async def body() -> tuple[int, int]:
+        await anyio.lowlevel.checkpoint()
+        return gc.get_threshold()[0], gc.get_freeze_count()
+
+    threshold, frozen = in_loop(body)
+    assert threshold == 20_000
+    assert frozen > 10_000
+    assert gc.isenabled(), "what leaves cycles all the same is found"
+
+
+def loaded(run: Run) -> set[str]:
+    """The modules that a command under PYTHONPROFILEIMPORTTIME says it has imported."""
+    return {line.rsplit("|", 1)[1].strip() for line in run.err.splitlines() if line.startswith("import time:")}
+
+
+@pytest.mark.servers
+def test_a_copy_with_static_keys_never_loads_the_sdk_of_s3(cloud: Cloud, tmp_path: Path) -> None:
+    company = Company.found(cloud, tmp_path, small=5, specs=())
+    watched = {"PYTHONPROFILEIMPORTTIME": "1"}
+    sdk = {"botocore", "aiobotocore"}
+    planning = company.terminal.run("plan", "--source", "s3://src", "--destination", cloud.destination("dst"), "--list",
+                                    env=watched)
+    assert sdk <= loaded(planning), "the plan has to find the bucket"
+    copying = company.terminal.run(*company.copy_words(), env=watched)
+    assert company.adds_up(copying.summary)["outcomes"]["copied"] == 5
+    assert "blobmove.stores.s3.control" in loaded(copying)
+    assert {name.partition(".")[0] for name in loaded(copying)}.isdisjoint(sdk)
