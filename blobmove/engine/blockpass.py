@@ -9,7 +9,7 @@ from typing import Final
 import anyio
 
 from blobmove.core.blocks import Block
-from blobmove.core.errors import StoreError
+from blobmove.core.errors import BlobmoveError, StoreError
 from blobmove.engine.hashing import OrderedHash, crc64, crc_of, join_crcs
 from blobmove.engine.limits import Budget, Ranked
 from blobmove.stores.http import Body
@@ -74,7 +74,7 @@ class BlockPass:
     read: ReadBlock
     send: SendBlock | None = None
     held: Mapping[int, int] = field(default_factory=dict)
-    _error: StoreError | None = None
+    _error: StoreError | BlobmoveError | None = None
     _ready: dict[int, Body] = field(default_factory=dict)
     _next: int = 0
     _crc64: dict[int, int] = field(default_factory=dict)
@@ -87,13 +87,13 @@ class BlockPass:
         self._hash = OrderedHash(self.wanted.wholes, self.wanted.per_part)
 
     async def run(self) -> Found:
-        """Do the pass over all blocks of an object. Raises the first StoreError of any block."""
+        """Do the pass over all blocks of an object. Raises the first error of any block."""
         sums = await self.sums()
         wholes, parts = self._hash.result()
         return replace(joined(self.blocks, self.wanted.crc, sums), wholes=wholes, parts=parts)
 
     async def sums(self) -> Sums:
-        """Do the pass over some blocks of an object. Raises the first StoreError of any block."""
+        """Do the pass over some blocks of an object. Raises the first error of any block."""
         window = anyio.Semaphore(WINDOW)
         async with anyio.create_task_group() as tasks:
             for block in self.blocks:
@@ -128,7 +128,7 @@ class BlockPass:
                 self._ready[block.index] = body
                 kept = True
                 await self._advance()
-        except StoreError as error:
+        except (StoreError, BlobmoveError) as error:  # the latter: credentials, say, that cannot be renewed
             self._error = self._error or error
             self._drop_ready()  # what waits to be hashed would hold the memory that others wait for
         finally:

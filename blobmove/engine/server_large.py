@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import anyio
 
 from blobmove.core.blocks import Block, block_id, block_size_for, cut, fingerprint
-from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.errors import BlobmoveError, Kind, Side, StoreError
 from blobmove.core.model import Outcome, State
 from blobmove.engine.bench import Bench
 from blobmove.engine.blockpass import WINDOW
@@ -94,10 +94,10 @@ class _Staging:
     attempts: Attempts
     ids: list[str]
     _crcs: dict[int, int] = field(default_factory=dict)
-    _error: StoreError | None = None
+    _error: StoreError | BlobmoveError | None = None
 
     async def run(self, blocks: tuple[Block, ...]) -> dict[int, int]:
-        """The CRC-64 of every block for which Azure told it. Raises the first StoreError of any block."""
+        """The CRC-64 of every block for which Azure told it. Raises the first error of any block."""
         window = anyio.Semaphore(WINDOW)
         async with anyio.create_task_group() as tasks:
             for block in blocks:
@@ -121,7 +121,7 @@ class _Staging:
             crc64 = await self.bench.azure.run(asking, self.attempts)
             if crc64 is not None:
                 self._crcs[block.index] = int.from_bytes(crc64, "big")
-        except StoreError as error:
+        except (StoreError, BlobmoveError) as error:  # the latter: credentials, say, that cannot be renewed
             self._error = self._error or error
         finally:
             window.release()

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from blobmove.core.blocks import ID_CHARACTERS, Block, block_id, cut
-from blobmove.core.errors import Kind, StoreError
+from blobmove.core.errors import AccessError, Kind, StoreError
 from blobmove.core.model import Transfer
 from blobmove.engine.bench import Bench
 from blobmove.engine.blockpass import WINDOW, BlockPass, Found, ReadBlock, Wanted
@@ -167,6 +167,19 @@ async def test_one_failing_block_lets_the_others_finish_and_gives_all_memory_bac
     assert caught.value.kind is Kind.CHANGED
     assert sorted(reading.read_blocks) == sorted(reading.begun)
     assert len(reading.begun) > failing
+    assert (bench.memory.used, bench.memory.waiting) == (0, 0)
+
+
+async def test_credentials_that_cannot_be_renewed_end_a_pass_as_what_they_are() -> None:
+    bench = bench_of(Staging())
+
+    async def read(block: Block) -> Body:
+        if block.index == 2:
+            raise AccessError("E401-SOURCE", "the AWS credentials could not be renewed")
+        return piece(block)
+
+    with pytest.raises(AccessError):
+        await passing(bench, BLOCKS, read).run()
     assert (bench.memory.used, bench.memory.waiting) == (0, 0)
 
 

@@ -155,11 +155,17 @@ class S3Control:
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     async def _found_credentials(self) -> Any:  # noqa: ANN401 - the SDK's credentials have no types
-        """What the SDK's chain finds, None for nothing. Raises UsageError where its settings cannot be used."""
-        from botocore.exceptions import BotoCoreError
+        """What the SDK's chain finds, None for nothing.
+
+        Raises UsageError where its settings cannot be used, AccessError where who has the credentials gives none.
+        """
+        from botocore.exceptions import BotoCoreError, CredentialRetrievalError, MetadataRetrievalError, SSOError
 
         try:
             return await self._sdk().get_credentials()
+        except (CredentialRetrievalError, MetadataRetrievalError, SSOError) as error:
+            raise AccessError("E401-SOURCE", "the AWS credentials could not be had", cause=_first_line(error),
+                              hint="try `aws sts get-caller-identity` here") from None
         except (BotoCoreError, ValueError) as error:  # no such profile, half a pair of keys, a moment that is none
             raise _unusable(error) from None
 

@@ -125,6 +125,16 @@ async def test_settings_that_the_sdk_cannot_use_are_told_as_one_error(
     assert caught.value.hint
 
 
+async def test_a_program_that_should_give_credentials_and_does_not_is_a_matter_of_access(home: Path) -> None:
+    (home / ".aws" / "credentials").unlink()
+    (home / ".aws" / "config").write_text("[default]\ncredential_process = false\n")
+    with pytest.raises(AccessError) as caught:
+        await found()
+    assert (caught.value.code, caught.value.exit_code) == ("E401-SOURCE", 4)
+    assert caught.value.cause
+    assert caught.value.hint
+
+
 @pytest.mark.usefixtures("home")
 async def test_static_keys_and_a_known_address_need_no_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("aiobotocore.session", "botocore.exceptions", "botocore.session"):
