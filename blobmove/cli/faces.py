@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from blobmove.core.events import Note
 from blobmove.core.secrets import redact
 from blobmove.views.layout import Paint
 from blobmove.views.listeners import FanOut
@@ -20,6 +21,7 @@ from blobmove.views.listeners import FanOut
 if TYPE_CHECKING:
     from blobmove.cli.flags import Shared
     from blobmove.core.events import Listener
+    from blobmove.core.settings import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,11 @@ class Faces:
 
 
 @contextmanager
-def open_faces(shared: Shared, *, lines: bool = False) -> Iterator[Faces]:
+def open_faces(shared: Shared, *, lines: bool = False, metrics: Address | None = None) -> Iterator[Faces]:
     """Open the faces asked for and close them after the run; `lines`: events are JSON lines on stdout (`copy`).
 
-    Raises OSError where the log file cannot be opened.
+    `metrics` is where to serve them. Raises OSError where the log file cannot be opened, UsageError where nothing
+    can be served.
     """
     with ExitStack() as stack:
         fan = FanOut()
@@ -56,6 +59,8 @@ def open_faces(shared: Shared, *, lines: bool = False) -> Iterator[Faces]:
             fan.add(EventLines(sys.stdout))
         _add_stderr(fan, shared, stack)
         stack.enter_context(_library_log(shared.verbose > 1))
+        if metrics is not None:
+            _add_metrics(fan, metrics, stack)
         yield Faces(fan, paint_for(shared, sys.stdout.isatty()), shared.json)
 
 
@@ -71,6 +76,16 @@ def _add_stderr(fan: FanOut, shared: Shared, stack: ExitStack) -> None:
     style = Style.chosen(shared.progress, terminal=terminal, quiet=shared.quiet)
     fan.add(stack.enter_context(Progress(sys.stderr, style, paint_for(shared, terminal), talkative=shared.verbose > 0,
                                          quiet=shared.quiet)))
+
+
+def _add_metrics(fan: FanOut, address: Address, stack: ExitStack) -> None:
+    from blobmove.views.metrics import Metrics
+    from blobmove.views.metrics_door import served
+
+    metrics = Metrics()
+    where = stack.enter_context(served(metrics.text, address))
+    fan.add(metrics)
+    fan(Note(where))
 
 
 @contextmanager

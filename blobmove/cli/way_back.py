@@ -55,7 +55,7 @@ def way_back(settings: CopySettings, words: Shared, *, dry_run: bool) -> int:
     """Run it, or with `dry_run` say what it would be asked for; the exit code."""
     from blobmove.cli import wiring
 
-    with open_faces(words, lines=not dry_run) as faces:
+    with open_faces(words, lines=not dry_run, metrics=None if dry_run else settings.metrics_addr) as faces:
         if dry_run:
             ahead = wiring.look_ahead(settings, faces.listener)
             faces.tell(dry_run_text(ahead, paint=faces.paint), summary_document(ahead) | {"dry_run": True})

@@ -12,6 +12,7 @@ import click
 
 from blobmove.core.containers import container_problem, suggest_container
 from blobmove.core.model import Destination, Source
+from blobmove.core.settings import Address
 from blobmove.core.timetable import Timetable, parse_timetable
 from blobmove.core.units import format_bytes, parse_duration, parse_size
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SCHEDULER: Final = re.compile(r"(?:tcp|tls)://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+_LISTEN: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 
 
@@ -150,6 +152,14 @@ def parse_scheduler(text: str) -> str:
     return text
 
 
+def parse_address(text: str) -> Address:
+    """`HOST:PORT` to listen at, `[::1]:PORT` for IPv6. Raises Unfit; a host left out would mean every address."""
+    found = _LISTEN.fullmatch(text)
+    if found is None or int(found[3]) > 65535:
+        raise Unfit(f"{text!r} is no HOST:PORT to listen at", "write it like --metrics-addr 127.0.0.1:9464")
+    return Address(found[1] or found[2], int(found[3]))
+
+
 def parse_percent(text: str) -> float:
     """A share above 0 and up to 100, with or without `%`. Raises Unfit."""
     try:
@@ -168,4 +178,5 @@ TIMETABLE: Final[Word[Timetable]] = Word("rate or timetable", parse_timetable)
 CONCURRENCY: Final[Word[int | None]] = Word("auto or number", parse_concurrency)
 WORKERS: Final[Word[int]] = Word("auto or number", parse_workers)
 SCHEDULER: Final[Word[str]] = Word("address", parse_scheduler)
+ADDRESS: Final[Word[Address]] = Word("host:port", parse_address)
 PERCENT: Final[Word[float]] = Word("percent", parse_percent)

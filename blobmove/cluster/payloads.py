@@ -114,6 +114,8 @@ class Done:
     settled: int = 0
     requests_s3: Mapping[str, int] = field(default_factory=dict)
     requests_azure: Mapping[str, int] = field(default_factory=dict)
+    retries_s3: Mapping[str, int] = field(default_factory=dict)
+    retries_azure: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

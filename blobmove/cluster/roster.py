@@ -172,6 +172,8 @@ class Roster:
             setattr(counters, name, getattr(counters, name) + getattr(now, name) - getattr(before, name))
         self.bench.s3.retried += now.retried_s3 - before.retried_s3
         self.bench.azure.retried += now.retried_azure - before.retried_azure
+        _add(self.bench.s3.retries, before.retries_s3, now.retries_s3)
+        _add(self.bench.azure.retries, before.retries_azure, now.retries_azure)
         _add(self.bench.source.requests, before.requests_s3, now.requests_s3)
         _add(self.bench.destination.requests, before.requests_azure, now.requests_azure)
         under_way = sum(member.heard.in_flight for member in self.members.values() if member.heard is not None)
@@ -231,7 +233,11 @@ class Roster:
         state = heard.state or "at work"
         if quiet > _QUIET_SECONDS + PULSE_SECONDS * (1 + len(self.threads) / 50):
             state, per_byte, per_object = f"silent for {quiet:.0f} s", 0.0, 0.0
-        return WorkerShown(worker, state, per_object, per_byte, heard.in_flight, heard.slots)
+        done = heard.done
+        return WorkerShown(
+            worker, state, per_object, per_byte, heard.in_flight, heard.slots, done.settled, done.bytes_read,
+            done.bytes_written, done.bytes_pulled, done.retried_s3 + done.retried_azure,
+        )  # fmt: skip
 
     def state(self) -> str:
         """What holds the run back: nobody there, a refusing side, or what most workers wait for."""

@@ -250,6 +250,7 @@ class Session:
             getattr(s3, "answered", 0), getattr(azure, "answered", 0),
             getattr(s3, "refused", 0), getattr(azure, "refused", 0), self._settled,
             dict(bench.source.requests), dict(bench.destination.requests),
+            dict(bench.s3.retries), dict(bench.azure.retries),
         )
 
     async def close(self) -> None:

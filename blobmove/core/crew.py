@@ -51,7 +51,10 @@ class WorkerFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkerShown:
-    """One worker as people see it. Rates in objects and bytes a second; `slots`: requests it may have in flight."""
+    """One worker as people see it. Rates in objects and bytes a second; `slots`: requests it may have in flight.
+
+    `settled` objects, bytes of bodies and requests tried again are those since it opened its doors for this run.
+    """
 
     name: str
     state: str
@@ -59,6 +62,11 @@ class WorkerShown:
     bytes_per_second: float
     in_flight: int
     slots: int
+    settled: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    bytes_pulled: int = 0
+    retried: int = 0
 
 
 def difference(ours: WorkerFacts, theirs: WorkerFacts) -> str:

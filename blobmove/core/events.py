@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from blobmove.core.results import Effort
 
 if TYPE_CHECKING:
     from blobmove.core.crew import WorkerShown
@@ -30,7 +32,7 @@ class Started:
 class Sample:
     """Once a second: counters of this run, and what holds it back (`state` is never empty).
 
-    `workers` where there are several.
+    `workers` where there are several; `effort` is what all of them have done by now.
     """
 
     elapsed: float
@@ -44,6 +46,7 @@ class Sample:
     memory_used: int
     state: str
     workers: tuple[WorkerShown, ...] = ()
+    effort: Effort = field(default_factory=Effort)
 
 
 @dataclass(frozen=True, slots=True)

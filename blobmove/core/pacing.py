@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Final
 
 from blobmove.core.errors import Kind
@@ -15,6 +17,12 @@ MAX_CORRUPT: Final = 3
 MAX_RENEWALS: Final = 2
 """Attempts to go on with a renewed credential before access counts as lost."""
 
+MOST_CODES: Final = 40
+"""Codes of one side that retries are counted by: services use a dozen."""
+
+OTHER_CODES: Final = "other"
+
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _FIRST_SECONDS: Final = 0.4
 _CAP_SECONDS: Final = 30.0
 
@@ -40,3 +48,10 @@ def pause(kind: Kind, attempt: int, jitter: float, retry_after: float | None = N
     window = min(_CAP_SECONDS, _FIRST_SECONDS * 2.0 ** (attempt - 1))
     wait = window * (0.25 + 0.75 * jitter)
     return max(wait, retry_after) if retry_after is not None else wait
+
+
+def counted_as(code: str, counts: Mapping[str, int]) -> str:
+    """The name a retry is counted by: its code, `other` for what no service would say, and for one code too many."""
+    if code in counts:
+        return code
+    return code if _CODE.fullmatch(code) and len(counts) < MOST_CODES else OTHER_CODES

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from blobmove.core.crew import WorkerShown
     from blobmove.core.flipping import Outlook
     from blobmove.core.model import State
@@ -125,12 +127,29 @@ class Travelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """What one run has done by now: bytes of bodies, requests by operation, and those tried again by their code.
+
+    `bytes_pulled` went from S3 to Azure by themselves.
+    """
+
+    bytes_read: int = 0
+    bytes_written: int = 0
+    bytes_pulled: int = 0
+    requests_s3: Mapping[str, int] = field(default_factory=dict)
+    requests_azure: Mapping[str, int] = field(default_factory=dict)
+    retries_s3: Mapping[str, int] = field(default_factory=dict)
+    retries_azure: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CopySummary:
     """The end of a `copy`: the whole plan's outcomes, and this run's bytes, requests and seconds.
 
     `reasons` counts the codes behind skipped, refused, changed, conflict and failed; `proofs` the proofs of all
     copied objects; `stopped` says why a run ended before its work was done ("" if it did not).
     `direction` is "forward" or "reverse": then `source` is Azure, and all counts are those of the list of this run.
+    `effort` is what this run has done, in full: its retries by code.
     """
 
     plan: str
@@ -150,6 +169,7 @@ class CopySummary:
     stopped: str = ""
     travelled: Travelled = Travelled()
     direction: str = "forward"
+    effort: Effort = Effort()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,17 @@ class DatabaseAuth(StrEnum):
     ENTRA = "entra"
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: a host name or an address by number, and a port (0: any that is free)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 class How(StrEnum):
     """How `verify` looks: at the listing's sizes and MD5s, or at every byte."""
 
@@ -125,6 +136,7 @@ class CopySettings:
     What is written: `if_exists`, `access_tier` (None: the account's default).
     When to stop: `max_duration` in seconds, `max_errors` failed objects (None: never);
     while the file `throttle_file` exists no new object starts.
+    Who looks on: `metrics_addr` is where the metrics are served while the run lasts (None: nowhere).
     Who works: `workers` processes of this machine (0: one a core), or those of the Dask cluster at `scheduler`; with
     neither, this process alone.
     The way back: `reverse` copies from Azure to S3 what the file `keys` names, or (`from_rails`) the rows that name
@@ -147,6 +159,7 @@ class CopySettings:
     max_duration: float | None = None
     max_errors: int | None = 1000
     throttle_file: Path | None = None
+    metrics_addr: Address | None = None
     workers: int | None = None
     scheduler: str | None = None
     reverse: bool = False

@@ -14,7 +14,7 @@ import anyio
 from blobmove.core.concurrency import Concurrency
 from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.events import Listener, Throttled, silent
-from blobmove.core.pacing import pause
+from blobmove.core.pacing import counted_as, pause
 from blobmove.engine.limits import Budget, Part, Ranked
 from blobmove.engine.stopping import Stop
 
@@ -60,6 +60,7 @@ class Requests:
         self.gate = Budget(lambda: concurrency.slots)
         self._bulk = Part(self.gate, self._bulk_slots)
         self.retried = 0
+        self.retries: Counter[str] = Counter()  # the same, by code
         self.last_trouble = ("", 0.0)
         self._told_at = 0.0
         self._renew = renew
@@ -137,6 +138,7 @@ class Requests:
             raise error  # while a run drains nobody waits: the object stays pending
         attempts.count += 1
         self.retried += 1
+        self.retries[counted_as(error.code, self.retries)] += 1
         if error.kind is Kind.THROTTLED:
             self._tell(error.code, wait)
         if error.kind is Kind.EXPIRED:

@@ -12,7 +12,7 @@ from blobmove.core.crew import WorkerShown
 from blobmove.core.events import Sample
 from blobmove.core.forecast import RateWindow
 from blobmove.core.model import Outcome, State
-from blobmove.core.results import CopySummary, Totals, Travelled
+from blobmove.core.results import CopySummary, Effort, Totals, Travelled
 from blobmove.core.settings import for_checkpoint
 from blobmove.engine.bench import Bench
 from blobmove.engine.requests import Requests
@@ -64,7 +64,17 @@ class Running:
             eta_seconds=self.window.eta(left_bytes, left, elapsed), in_flight=bench.counters.in_flight,
             concurrency=sum(one.slots for one in workers) or slots,
             retried=bench.s3.retried + bench.azure.retried, memory_used=bench.memory.used, state=state, workers=workers,
+            effort=effort_of(bench),
         )
+
+
+def effort_of(bench: Bench) -> Effort:
+    """What has been done with this bench by now; on several workers, what they have told of."""
+    counters = bench.counters
+    return Effort(
+        counters.bytes_read, counters.bytes_written, counters.bytes_pulled, dict(bench.source.requests),
+        dict(bench.destination.requests), dict(bench.s3.retries), dict(bench.azure.retries),
+    )
 
 
 def holding_back(bench: Bench, paused: bool, stopping: bool, workers: Callable[[], str] | None = None) -> str:
@@ -125,6 +135,7 @@ def summed_up(setup: Setup, counted: Counted, bench: Bench, seconds: float) -> C
         requests_azure=dict(sorted(bench.destination.requests.items())),
         retries=bench.s3.retried + bench.azure.retried, seconds=seconds, next="",
         travelled=Travelled(counters.pulled, counters.streamed, counters.bytes_pulled, bench.pulling.given_up),
+        effort=effort_of(bench),
     )
 
 

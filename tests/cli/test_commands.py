@@ -19,6 +19,7 @@ from blobmove.core.model import Destination, Source, State
 from blobmove.core.results import Totals
 from blobmove.core.settings import (
     AccessTier,
+    Address,
     CopySettings,
     FlipSettings,
     How,
@@ -113,13 +114,15 @@ def test_copy_passes_on_every_flag(wiring: FakeWiring, capsys: pytest.CaptureFix
     assert main([
         "copy", "--resume", "--retry-failed", "--concurrency", "32", "--max-memory", "128MiB", "--bandwidth",
         "08:00,50M 19:00,off", "--block-size", "4MiB", "--whole-object-limit", "1MiB", "--if-exists", "fail",
-        "--access-tier", "cool", "--max-duration", "2h", "--max-errors", "0", "--throttle-file", "slow"]) == 1
+        "--access-tier", "cool", "--max-duration", "2h", "--max-errors", "0", "--throttle-file", "slow",
+        "--metrics-addr", "127.0.0.1:0"]) == 1
     assert wiring.asked == [CopySettings(
         resume=True, retry_failed=True, concurrency=32, max_memory=128 * MIB,
         bandwidth=parse_timetable("08:00,50M 19:00,off"), block_size=4 * MIB, whole_object_limit=MIB,
         if_exists=IfExists.FAIL, access_tier=AccessTier.COOL, max_duration=7200.0, max_errors=None,
-        throttle_file=Path("slow"))]
-    out, _ = capsys.readouterr()
+        throttle_file=Path("slow"), metrics_addr=Address("127.0.0.1", 0))]
+    out, err = capsys.readouterr()
+    assert "metrics at http://127.0.0.1:" in err
     assert out.startswith("Stopped after 2 min 8 s")
     assert out.endswith("Next: blobmove copy --resume\n")
 

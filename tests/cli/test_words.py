@@ -6,12 +6,14 @@ import pytest
 
 from blobmove.cli.words import (
     Unfit,
+    parse_address,
     parse_concurrency,
     parse_destination,
     parse_percent,
     parse_source,
 )
 from blobmove.core.model import Destination, Source
+from blobmove.core.settings import Address
 
 
 @pytest.mark.parametrize(("text", "source"), [
@@ -81,3 +83,23 @@ def test_a_sample_is_a_percentage_above_nothing() -> None:
     for text in ("0", "101", "few", "nan"):
         with pytest.raises(Unfit):
             parse_percent(text)
+
+
+@pytest.mark.parametrize(("text", "address"), [
+    ("127.0.0.1:9464", Address("127.0.0.1", 9464)),
+    ("localhost:0", Address("localhost", 0)),
+    ("[::1]:65535", Address("::1", 65535)),
+])
+def test_an_address_to_listen_at_is_host_and_port_and_written_as_it_was_typed(text: str, address: Address) -> None:
+    assert parse_address(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize("text", [
+    "9464", ":9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:9464", "http://127.0.0.1:9464", "*:9464",
+    "u:p@127.0.0.1:9464", "127.0.0.1:9464/metrics",
+])
+def test_what_is_no_address_to_listen_at_is_answered_with_one_that_works(text: str) -> None:
+    with pytest.raises(Unfit) as caught:
+        parse_address(text)
+    assert "--metrics-addr 127.0.0.1:9464" in str(caught.value.hint)

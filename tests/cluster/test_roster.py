@@ -27,9 +27,9 @@ class Told:
     roster: Roster = field(init=False)
 
     def __post_init__(self) -> None:
-        side = SimpleNamespace(retried=0)
+        sides = [SimpleNamespace(retried=0, retries=Counter()) for _ in range(2)]
         bench = SimpleNamespace(
-            counters=Counters(), s3=side, azure=SimpleNamespace(retried=0), pulling=Pulling(),
+            counters=Counters(), s3=sides[0], azure=sides[1], pulling=Pulling(),
             source=SimpleNamespace(requests=Counter()), destination=SimpleNamespace(requests=Counter()),
         )
         self.roster = Roster(cast(Calls, None), cast(Bench, bench), self.events.append, clock=lambda: self.now)
@@ -54,6 +54,19 @@ def test_sums_of_all_workers_add_up_and_a_late_word_changes_nothing() -> None:
     assert bench.destination.requests == {"PutBlob": 6}
     rates = [one.bytes_per_second for one in told.roster.shown()]
     assert len(rates) == 2
+
+
+def test_what_each_worker_has_done_adds_up_to_what_all_have_done() -> None:
+    told = Told()
+    told.hears("a", word("a1", 1, done=Done(bytes_read=7, retried_s3=1, retries_s3={"SlowDown": 1}, settled=2)))
+    told.hears("b", word("b1", 1, done=Done(bytes_read=5, retried_s3=2, retries_s3={"SlowDown": 2}, settled=1)))
+    told.hears("b", word("b1", 2, done=Done(bytes_read=6, retried_s3=3, retries_s3={"SlowDown": 2, "IncompleteBody": 1},
+                                            retried_azure=1, retries_azure={"ServerBusy": 1}, settled=4)))
+    bench, shown = told.roster.bench, told.roster.shown()
+    assert sum(one.bytes_read for one in shown) == bench.counters.bytes_read == 13
+    assert sum(one.retried for one in shown) == bench.s3.retried + bench.azure.retried == 5
+    assert (bench.s3.retries, bench.azure.retries) == ({"SlowDown": 3, "IncompleteBody": 1}, {"ServerBusy": 1})
+    assert [one.settled for one in shown] == [2, 4]
 
 
 def test_a_worker_that_begins_anew_is_added_to_what_it_did_before() -> None:

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blobmove.core.errors import Kind
-from blobmove.core.pacing import MAX_ATTEMPTS, MAX_CORRUPT, MAX_RENEWALS, pause
+from blobmove.core.pacing import (
+    MAX_ATTEMPTS,
+    MAX_CORRUPT,
+    MAX_RENEWALS,
+    MOST_CODES,
+    OTHER_CODES,
+    counted_as,
+    pause,
+)
 
 AGAIN = {
     Kind.TRANSIENT: MAX_ATTEMPTS, Kind.THROTTLED: MAX_ATTEMPTS + 5, Kind.UNREACHABLE: MAX_ATTEMPTS,
@@ -53,3 +61,20 @@ def test_more_jitter_is_a_longer_pause(attempt: int, one: float, other: float) -
 def test_retry_after_is_the_least() -> None:
     assert pause(Kind.THROTTLED, 1, 0.5, 17.0) == 17.0
     assert pause(Kind.THROTTLED, 8, 0.9, 1.0) == pytest.approx(30 * (0.25 + 0.75 * 0.9))
+
+
+@pytest.mark.parametrize("code", ["", "a code", "https://a/c?sig=abc", "1", "x" * 65, "Busy\n"])
+def test_what_no_service_would_say_is_counted_as_other(code: str) -> None:
+    assert counted_as("SlowDown", {}) == "SlowDown"
+    assert counted_as(code, {}) == OTHER_CODES
+
+
+@given(st.lists(st.from_regex("[A-Z][a-z]{1,3}[0-9]{0,2}", fullmatch=True), max_size=200))
+def test_codes_are_counted_by_so_many_names_and_none_is_lost(codes: list[str]) -> None:
+    counts: dict[str, int] = {}
+    for code in codes:
+        name = counted_as(code, counts)
+        counts[name] = counts.get(name, 0) + 1
+    assert len(counts) <= MOST_CODES + 1
+    assert sum(counts.values()) == len(codes)
+    assert set(counts) <= {*codes, OTHER_CODES}

@@ -10,8 +10,10 @@ from functools import cache
 
 from blobmove.checkpoint.reader import RECORD_FIELDS
 from blobmove.core import errors
+from blobmove.core.crew import WorkerShown
 from blobmove.core.events import FlipProgress, Note, Problem, Started, Stopping, Throttled
 from blobmove.core.model import Proof, State
+from blobmove.core.results import Effort
 from blobmove.core.selection import ARCHIVED
 from blobmove.views.jsonl import (
     event_document,
@@ -22,6 +24,7 @@ from blobmove.views.jsonl import (
     summary_document,
     verify_document,
 )
+from blobmove.views.metrics import Metrics
 from tests.docs.pages import PACKAGE, read, rows
 from tests.views import examples
 
@@ -176,3 +179,17 @@ def test_the_page_of_json_has_every_field_of_every_document() -> None:
     told = {word for name in re.findall(r"`([\w.\[\]]+)`", read("docs/reference/json.md"))
             for word in name.replace("[]", "").split(".")}
     assert set(fields(documents)) - told - {"format", "type"} == set()
+
+
+def test_the_page_of_metrics_has_every_series_with_its_kind_and_labels_and_no_other() -> None:
+    metrics = Metrics()
+    worker = WorkerShown("tcp://10.0.0.5:4000", "", 0.0, 0.0, 0, 1)
+    effort = Effort(1, 1, 1, {"GetObject": 1}, {"PutBlob": 1}, {"SlowDown": 1}, {"ServerBusy": 1})
+    metrics(Started("", "", "", "", "", examples.TOTALS, 1, 1))
+    metrics(Throttled("source", "SlowDown", 0.0, 1))
+    metrics(replace(examples.SAMPLE, effort=effort, workers=(worker,)))
+    served = {(sample.name, family.type, tuple(sample.labels)) for family in metrics.collect()
+              for sample in family.samples}
+    page = {(row[0].strip("`"), row[1], tuple(re.findall(r"`(\w+)`", row[2])))
+            for row in rows(read("docs/reference/metrics.md")) if row[0].startswith("`")}
+    assert page == served

@@ -98,6 +98,14 @@ async def test_a_trouble_that_passes_is_forgotten_but_counted() -> None:
     assert room.requests.last_trouble[0] == "503 CodeTRANSIENT"
 
 
+async def test_what_is_tried_again_is_counted_by_its_code_what_is_given_up_is_not() -> None:
+    room = Room()
+    assert await room.requests.run(Script([Kind.TRANSIENT, Kind.THROTTLED, Kind.TRANSIENT]), Attempts()) == "well"
+    assert await outcome(lambda: room.requests.run(Script([Kind.DENIED]), Attempts())) is Kind.DENIED
+    assert room.requests.retries == {"CodeTRANSIENT": 2, "CodeTHROTTLED": 1}
+    assert room.requests.retried == 3
+
+
 async def test_retry_after_is_waited_for() -> None:
     room, script = Room(), Script([Kind.THROTTLED], retry_after=17.0)
     await room.requests.run(script, Attempts())

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 
 from blobmove.core.model import Outcome, State
 from blobmove.core.rates import Pace
-from blobmove.core.results import CopySummary, Totals
+from blobmove.core.results import CopySummary, Effort, Totals
 from blobmove.engine.bench import Bench
 from blobmove.engine.limits import Bandwidth, Budget, Part
 from blobmove.operations.tallies import Running, as_json, holding_back, next_command, run_json
@@ -51,7 +54,7 @@ def test_totals_are_a_copy() -> None:
 def test_a_sample_tells_the_pace_and_what_is_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    told, bench = running(), bench_of(Staging())
+    told, bench = running(), with_requests({"GetObject": 4}, {"PutBlob": 3})
     told.started = now
     assert told.sample(bench, "reading the plan").eta_seconds is None
     now += 60
@@ -67,6 +70,22 @@ def test_a_sample_tells_the_pace_and_what_is_in_flight(monkeypatch: pytest.Monke
         "elapsed": 60.0, "rate": 10.0, "objects_per_second": 0.1, "eta_seconds": sample.eta_seconds, "in_flight": 3,
         "state": "waiting for S3",
     }  # fmt: skip
+
+
+def with_requests(s3: dict[str, int], azure: dict[str, int]) -> Bench:
+    """A bench whose doors have been asked so often."""
+    source, destination = SimpleNamespace(requests=Counter(s3)), SimpleNamespace(requests=Counter(azure))
+    return replace(bench_of(Staging()), source=cast(Any, source), destination=cast(Any, destination))
+
+
+def test_a_sample_tells_what_has_been_done_by_then_and_does_not_change_afterwards() -> None:
+    told, bench = running(), with_requests({"GetObject": 4}, {"PutBlob": 3})
+    bench.counters.bytes_read, bench.counters.bytes_written, bench.counters.bytes_pulled = 30, 20, 10
+    bench.s3.retries["SlowDown"], bench.azure.retries["ServerBusy"] = 2, 1
+    effort = told.sample(bench, "waiting for S3").effort
+    bench.source.requests["GetObject"] += 1
+    bench.s3.retries["SlowDown"] += 1
+    assert effort == Effort(30, 20, 10, {"GetObject": 4}, {"PutBlob": 3}, {"SlowDown": 2}, {"ServerBusy": 1})
 
 
 def busy() -> Bench:

@@ -12,7 +12,7 @@ from blobmove.cli.endings import told_even_so
 from blobmove.cli.faces import open_faces
 from blobmove.cli.flags import ANY_PATH, Shared, assemble, begin, chosen, setting, shared
 from blobmove.cli.way_back import check_direction, way_back
-from blobmove.cli.words import CONCURRENCY, DURATION, SCHEDULER, TIMETABLE, WORKERS, size_between
+from blobmove.cli.words import ADDRESS, CONCURRENCY, DURATION, SCHEDULER, TIMETABLE, WORKERS, size_between
 from blobmove.core.model import State
 from blobmove.core.settings import AccessTier, ContentFrom, CopySettings, DatabaseAuth, IfExists, Route, StatusSettings
 from blobmove.core.units import KIB, MIB
@@ -54,6 +54,8 @@ def _max_errors(_ctx: click.Context, _param: click.Parameter, value: int) -> int
 @setting("--max-errors", type=click.IntRange(min=0), default=1000, callback=_max_errors, metavar="N",
          help="Stop after so many failed objects (exit 6); 0: never.")
 @setting("--throttle-file", type=ANY_PATH, metavar="FILE", help="While it exists, start nothing new.")
+@setting("--metrics-addr", type=ADDRESS, metavar="HOST:PORT",
+         help="Serve Prometheus metrics there while it runs, without a password: 127.0.0.1:9464.")
 @setting("--workers", type=WORKERS, metavar="auto|N", help="Work in N processes of this machine (auto: one a core).")
 @setting("--scheduler", type=SCHEDULER, metavar="ADDRESS",
          help="Work on a Dask cluster: tcp://HOST:PORT or tls://HOST:PORT.")
@@ -86,7 +88,7 @@ def command(dry_run: bool, **given: Any) -> int:  # noqa: ANN401
         return _dry_run(wiring.read_status(StatusSettings(checkpoint=settings.checkpoint)).summary, words)
     if not words.yes and (can_ask(words) or not settings.resume):
         _approve(wiring.read_status(StatusSettings(checkpoint=settings.checkpoint)).summary, settings, words)
-    with open_faces(words, lines=True) as faces:
+    with open_faces(words, lines=True, metrics=settings.metrics_addr) as faces:
         def tell(summary: CopySummary) -> None:
             faces.tell(summary_text(summary, paint=faces.paint), summary_document(summary))
 
