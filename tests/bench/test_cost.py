@@ -24,6 +24,9 @@ ROUNDS = 8
 MARGIN = 4.0
 """The goal is 1.5 (docs/explanation/performance.md); noise of a busy machine stays far below the difference."""
 
+AT_ONCE = 2.5
+"""A first round is believed if it is as good as this: noise in the bare path alone could hide a regression in it."""
+
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -66,10 +69,10 @@ def test_an_object_costs_only_some_times_what_the_bare_path_takes(
         pytest.skip(reason)
     ours, thin = Least(few, many, tool), Least(few, many, bare)
     seen = []
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         whole_tool, bare_path = ours.another_round(), thin.another_round()
         seen.append(f"{whole_tool * 1e6:.0f} us an object, the bare path {bare_path * 1e6:.0f}")
-        if 0 < whole_tool < MARGIN * bare_path:
+        if 0 < whole_tool < (MARGIN if number else AT_ONCE) * bare_path:
             return
     pytest.fail("; ".join(seen))
 

@@ -173,7 +173,7 @@ def test_what_workers_are_refused_is_told_while_the_copy_runs_and_status_shows_e
     company.plan()
     busy = Rule(side="azure", do="answer", operation="PutBlob", nth=(20, 60), status=503, code="ServerBusy")
     company.cloud.rule(busy)
-    process = company.start("--scheduler", cluster.address)
+    process = company.start("--scheduler", cluster.address, "--concurrency", "4")  # long enough for status to see it
     seen: list[dict[str, Any]] = []
 
     def shown() -> bool:
@@ -183,6 +183,7 @@ def test_what_workers_are_refused_is_told_while_the_copy_runs_and_status_shows_e
     process.until(shown, "the status shows both at work")
     assert all(worker["concurrency"] > 0 and worker["state"] for worker in seen)
     assert all(worker["name"] in company.terminal.run("status").out for worker in seen)
+    company.slow(0)
     run = process.ended(0)
     refusals = [line for line in run.lines if line["type"] == "throttled"]
     assert {(line["side"], line["code"]) for line in refusals} == {("destination", "ServerBusy")}

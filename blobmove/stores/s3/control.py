@@ -194,8 +194,8 @@ class S3Control:
         extra = {"VersionId": version_id} if version_id else {}
         if etag:
             extra["IfMatch"] = f'"{etag}"'
-        client = await self._client()
         try:
+            client = await self._client()
             answer = await client.head_object(Bucket=self.settings.bucket, Key=key, **extra)
         except ClientError as error:
             told = error.response.get("Error", {})
@@ -204,7 +204,7 @@ class S3Control:
             raise StoreError(
                 Side.SOURCE, classify(status, code, message), code, redact(message), status=status
             ) from None
-        except Exception:
+        except Exception:  # also settings of the SDK that nothing else here has needed
             return {}
         found: dict[str, str] = dict(answer["ResponseMetadata"]["HTTPHeaders"])
         return {name.lower(): value for name, value in found.items()}
