@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -57,6 +58,13 @@ class Asked:
                    384 * MIB, None)
 
 
+def sharing(workers: int | None) -> int:
+    """How many processes share the memory of this machine: so many workers (0: one a core), or this one alone."""
+    if workers is None:
+        return 1
+    return workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
 @asynccontextmanager
 async def crew(
     asked: Asked, setup: Setup, options: MoveOptions, doors: Opened, listener: Listener
@@ -89,9 +97,9 @@ async def _meeting(asked: Asked, listener: Listener, stack: AsyncExitStack) -> t
 
     if asked.scheduler is not None:
         return Meeting(asked.scheduler, asked.again), 1
-    from blobmove.cluster.local import LocalCluster, cores
+    from blobmove.cluster.local import LocalCluster
 
-    number = asked.workers or cores()
+    number = sharing(asked.workers)
     local = await stack.enter_async_context(LocalCluster(number, listener).running())
     return Meeting(local.address, asked.again, number, local.security), number
 

@@ -202,8 +202,15 @@ def run_plan(settings: PlanSettings, listener: Listener) -> PlanResult:
 
 
 def body_sizes(settings: CopySettings) -> tuple[int, int]:
-    """The whole-object limit and the block size in bytes: several bodies must fit, or they go one at a time."""
+    """The whole-object limit and the block size in bytes: several bodies must fit, or they go one at a time.
+
+    Into the memory of the one process that moves them: workers of this machine share what there is.
+    """
     most = settings.max_memory // 8
+    if settings.workers is not None:
+        from blobmove.cli.clustering import sharing
+
+        most = settings.max_memory // sharing(settings.workers) // 8
     return min(settings.whole_object_limit, most), min(settings.block_size, most)
 
 

@@ -13,7 +13,7 @@ from distributed.comm.core import CommClosedError
 
 from blobmove.checkpoint.reader import ProvenCopy
 from blobmove.cluster.payloads import Heard, ReadReport, Report, Share, StageReport, Turn, TurnReport
-from blobmove.cluster.worker import forget_kept, move_batch, pulse, read_batch, stage_range, take_turn
+from blobmove.cluster.worker import forget_kept, move_batch, pulse, read_batch, stage_range, take_kept_turn, take_turn
 from blobmove.core.errors import BlobmoveError, RefusedError, UsageError
 from blobmove.core.model import Transfer
 from blobmove.engine.staging import Staging
@@ -57,8 +57,11 @@ class Calls:
         return report
 
     async def turn_at(self, worker: str, turn: Turn) -> TurnReport | None:
-        """Have a range of blocks hashed by this worker, beside its tasks; None where it does not answer."""
-        told = await self._ask(worker, take_turn, turn)
+        """Have a range hashed by the worker that keeps it, beside its tasks; None where it does not (any more).
+
+        It reads nothing for this, so it answers soon, or not at all.
+        """
+        told = await self._ask(worker, take_kept_turn, turn)
         return told if isinstance(told, TurnReport) else None
 
     async def forget(self, ticket: str) -> None:

@@ -11,7 +11,7 @@ import anyio
 
 from blobmove.cluster.calls import BatchLost, Calls
 from blobmove.cluster.payloads import Report
-from blobmove.cluster.roster import Roster
+from blobmove.cluster.roster import UNFIT_LIMIT, UNFIT_SECONDS, Roster
 from blobmove.cluster.spread import Spreader, Unfinished
 from blobmove.core.circuit import Doubt
 from blobmove.core.crew import BATCH_BYTES, WorkerShown, batch_objects, batches_out, is_spread, kept_bytes
@@ -25,13 +25,8 @@ from blobmove.engine.mover import move
 from blobmove.engine.pipeline import Large, Pipeline
 from blobmove.engine.stopping import Stop
 
-UNFIT_LIMIT: Final = 5
-"""Times a batch may meet a worker that cannot work before the run stops: some other worker should have taken it."""
-
 LOST_LIMIT: Final = 3
 """Batches in a row whose workers died, every time Dask tried, before the run stops."""
-
-_UNFIT_SECONDS: Final = 0.5
 
 Results = list[Outcome | Doubt]
 Pages = Callable[[], AsyncIterator[Sequence[Transfer]]]
@@ -123,7 +118,7 @@ class Crew:
         if len(batch) > 1 or not self._is_spread(batch[0]) or len(self.roster.threads) < 2:
             return await self._by_one(batch, work)
         try:
-            return [await move(spreading, batch[0])]
+            result = await move(spreading, batch[0])
         except OneMachine as reason:
             self._tell_of_one_machine(str(reason))
             return await self._by_one(batch, work)
@@ -135,6 +130,9 @@ class Crew:
             self._count_lost(batch, lost, work)
         except Unfinished:
             pass
+        else:
+            self._lost_in_a_row = 0
+            return [result]
         return []
 
     def _tell_of_one_machine(self, reason: str) -> None:
@@ -198,7 +196,7 @@ class Crew:
             work.failed(report.unfit.error(report.worker))
             return
         await self.roster.dismiss(report.worker, report.unfit)
-        await work.stop.sleep(_UNFIT_SECONDS)
+        await work.stop.sleep(UNFIT_SECONDS)
 
 
 async def _record(reports: list[Results], work: Work) -> None:

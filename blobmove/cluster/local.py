@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -24,11 +23,6 @@ THREADS: Final = 2
 _AGAIN_SECONDS: Final = 1.0
 _STARTING_SECONDS: Final = 60.0
 _ENDING_SECONDS: Final = 3.0
-
-
-def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(slots=True)

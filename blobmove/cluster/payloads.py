@@ -167,10 +167,14 @@ class ReadReport:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A range of blocks, and how far the MD5s of its object have come before it."""
+    """A range of blocks, and how far the MD5s of its object have come before it.
+
+    `crc64`: by index the CRC-64s under which Azure has these blocks. Other bytes must not get into the MD5s.
+    """
 
     staging: Staging
     carried: Carried
+    crc64: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,22 +8,28 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
+from anyio import to_thread
 
 from blobmove.cluster.payloads import Turn
 from blobmove.core.blocks import Block
+from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.engine.bench import Bench
 from blobmove.engine.blockpass import BlockPass, Sums, Wanted
 from blobmove.engine.carried import Carried
+from blobmove.engine.hashing import crc64 as crc64_of
 from blobmove.engine.limits import Budget, Part, Ranked
 from blobmove.engine.requests import Attempts
 from blobmove.engine.staging import Staging, read_block, staging_pass, to_azure
 from blobmove.stores.http import Body
 
 ROOM_SECONDS: Final = 20.0
-"""How long a range waits for room to be kept. Then it is read again in its turn: that never waits for another."""
+"""How long a range waits for room to be kept. Then it is read again in its turn: that never waits for another.
+
+And how long the memory may stand still, with somebody waiting for it, before what is kept for longer gives way.
+"""
 
 KEPT_SECONDS: Final = 300.0
-"""Who has waited so long for its turn has been given to another worker."""
+"""Who has waited so long for its turn has most likely been given to another worker."""
 
 _Name = tuple[str, int]
 
@@ -38,15 +44,19 @@ class _Range:
 
 @dataclass(slots=True)
 class Kept:
-    """The bodies of this worker that wait for their turn; `room` is the part of the memory that they may take."""
+    """The bodies of this worker that wait for their turn; `room` is the part of the memory that they may take.
+
+    A cache: what is forgotten is read again.
+    """
 
     room: Part
     clock: Callable[[], float] = time.monotonic
     _ranges: dict[_Name, _Range] = field(default_factory=dict)
+    _used: int = -1
+    _still_since: float = 0.0
 
     async def reserve(self, size: int) -> Ranked | None:
         """Room for all bodies of a range, None where there is none for long: who began earlier comes first."""
-        self._forget_old()
         memory = self.room.ranked()
         with anyio.move_on_after(ROOM_SECONDS):
             await memory.take(size)
@@ -58,6 +68,10 @@ class Kept:
         self.forget(name)
         size = sum(len(body) for body in bodies.values())
         self._ranges[name] = _Range(bodies, size, memory, self.clock())
+
+    def holds(self, staging: Staging) -> bool:
+        """Whether the bodies of this range are here."""
+        return _name(staging) in self._ranges
 
     def claim(self, name: _Name) -> _Range | None:
         """The bodies of a range, for the one who hashes them and then gives their room back."""
@@ -74,10 +88,30 @@ class Kept:
         for name in [name for name in self._ranges if name[0] == ticket]:
             self.forget(name)
 
-    def _forget_old(self) -> None:
-        for name, kept in list(self._ranges.items()):
-            if self.clock() - kept.since > KEPT_SECONDS:
+    def give_way(self, memory: Budget | Ranked) -> None:
+        """Forget what no turn has come for, and more of it where this memory stands still. To be called by the pulse.
+
+        Who waits for memory may be what the turn of a kept range waits for, through whatever stands in the row behind
+        it, here or at another worker: then nothing moves any more unless this cache gives way. In a row that moves,
+        what is used changes all the time.
+        """
+        now = self.clock()
+        if not memory.waiting or memory.used != self._used:
+            self._used, self._still_since = memory.used, now
+        if now - self._still_since > ROOM_SECONDS:
+            self._let_in(memory, now)
+        for name in self._older(KEPT_SECONDS, now):
+            self.forget(name)
+
+    def _let_in(self, memory: Budget | Ranked, now: float) -> None:
+        """Forget until the first who waits has what he waits for: with what he gives back others go on."""
+        waiting = memory.waiting
+        for name in self._older(ROOM_SECONDS, now):
+            if memory.waiting == waiting:
                 self.forget(name)
+
+    def _older(self, seconds: float, now: float) -> list[_Name]:
+        return [name for name, kept in self._ranges.items() if now - kept.since > seconds]
 
 
 async def stage(bench: Bench, kept: Kept, staging: Staging, attempts: Attempts) -> Sums:
@@ -136,13 +170,34 @@ async def _fed(
     for block in staging.blocks:
         body = bodies.get(block.index)
         if body is not None:
-            carried, closed = await carried.fed(block, body)
+            carried, closed = await _fed_with(carried, block, body, turn)
         else:
             async with bench.read_back.hold(block.length):
                 body = await read_block(bench, staging.transfer, staging.etag, block, attempts)
-                carried, closed = await carried.fed(block, body)
+                carried, closed = await _fed_with(carried, block, body, turn)
         ended += [closed] if closed is not None else []
     return carried, tuple(ended)
+
+
+async def _fed_with(carried: Carried, block: Block, body: Body, turn: Turn) -> tuple[Carried, bytes | None]:
+    """The MD5s after one block more, if these are the bytes that were staged. Raises StoreError CORRUPT if not.
+
+    They may come from another reading than those: one of both is wrong then, and a proof by the MD5s would speak of
+    bytes that Azure does not have. Both sums are computed at a time, since all turns of an object wait for each other.
+    """
+    seen: list[int] = []
+
+    async def sum_up() -> None:
+        seen.append(await to_thread.run_sync(crc64_of, body))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sum_up)
+        after = await carried.fed(block, body)
+    if [turn.crc64.get(block.index)] != seen:
+        raise StoreError(
+            Side.SOURCE, Kind.CORRUPT, "ChecksumDiffers", f"two readings of the block at {block.offset} differ"
+        )
+    return after
 
 
 def _name(staging: Staging) -> _Name:

@@ -10,8 +10,9 @@ import anyio
 
 from blobmove.checkpoint.reader import ProvenCopy
 from blobmove.cluster.calls import BatchLost
-from blobmove.cluster.coordinator import UNFIT_LIMIT, Crew
+from blobmove.cluster.coordinator import Crew
 from blobmove.cluster.payloads import ReadReport
+from blobmove.cluster.roster import UNFIT_LIMIT
 from blobmove.core.crew import BATCH_BYTES, BATCH_OBJECTS, batches_out
 from blobmove.core.errors import BlobmoveError, StoreError, UsageError
 from blobmove.engine.pipeline import Pipeline

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -19,12 +19,17 @@ from blobmove.engine.staging import Staging
 
 @dataclass(slots=True)
 class Relay:
-    """The turns of one object's ranges. `heard` takes what a worker tells beside its answer, and raises its trouble."""
+    """The turns of one object's ranges. `ask` gives one to any worker that can work.
+
+    `heard` takes what a worker tells beside its answer, and raises its trouble. `strayed`: some turn was not taken
+    where its range was staged, so that somebody may still keep what nobody will ask for.
+    """
 
     calls: Calls
     staging: Staging
-    number: Callable[[], int]
+    ask: Callable[[Turn], Awaitable[TurnReport]]
     heard: Callable[[Answered], None]
+    strayed: bool = False
     _carried: Carried = field(init=False)
     _parts: list[bytes] = field(default_factory=list)
     _ended: dict[int, anyio.Event] = field(default_factory=dict)
@@ -44,12 +49,16 @@ class Relay:
     def _end_of(self, position: int) -> anyio.Event:
         return self._ended.setdefault(position, anyio.Event())
 
-    async def turn(self, worker: str, staging: Staging) -> None:
-        """The turn of a range: where it was staged, else, where that worker is gone, anywhere. Raises like a range."""
-        turn = Turn(staging, self._carried)
+    async def turn(self, worker: str, staging: Staging, crc64: Mapping[int, int]) -> None:
+        """The turn of a range: where it is kept, else, as a task of its own, anywhere. Raises like a range.
+
+        `crc64`: by index those of its blocks, as their ids for the commit have them.
+        """
+        turn = Turn(staging, self._carried, crc64)
         report = await self.calls.turn_at(worker, turn)
         if report is None or report.unfit is not None:
-            report = await self.calls.turn(self.number(), turn)
+            self.strayed = True
+            report = await self.ask(turn)
         self.heard(report)
         self._take(report)
 

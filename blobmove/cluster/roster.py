@@ -29,6 +29,12 @@ NOBODY_SECONDS: Final = 300.0
 SILENT_SECONDS: Final = 120.0
 """How long a run waits for a scheduler that does not answer."""
 
+UNFIT_LIMIT: Final = 5
+"""Times a piece of work may meet a worker that cannot work before the run stops: another one should have taken it."""
+
+UNFIT_SECONDS: Final = 0.5
+"""Between two of these times: a worker that is sent away takes a moment to leave."""
+
 _WINDOW_SECONDS: Final = 10.0
 _LAST_SECONDS: Final = 3.0
 _QUIET_SECONDS: Final = 5.0

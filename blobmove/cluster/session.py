@@ -131,6 +131,8 @@ class Session:
         self.share = share
         if self._bench is None:
             return
+        if self._kept is not None:
+            self._kept.give_way(self._bench.memory)
         for side, rate in ((self._bench.s3, share.s3_rate), (self._bench.azure, share.azure_rate)):
             level = side.concurrency
             if isinstance(level, CountedConcurrency):
@@ -200,6 +202,12 @@ class Session:
             return replace(report, carried=carried, closed=closed)
 
         return await self._range(TurnReport(self.worker), work, ordered=True)
+
+    async def turn_if_kept(self, turn: Turn) -> TurnReport | None:
+        """The same, but None at once where the range is not kept here: reading takes longer than an answer may."""
+        if self._kept is None or not self._kept.holds(turn.staging):
+            return None
+        return await self.turn(turn)
 
     def forget(self, ticket: str) -> None:
         """What is kept under this ticket will have no turn."""

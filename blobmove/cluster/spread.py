@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import TypeVar
 
 import anyio
 
 from blobmove.cluster.calls import BatchLost, Calls
-from blobmove.cluster.payloads import Answered, StageReport
+from blobmove.cluster.payloads import Answered, StageReport, Turn, TurnReport
 from blobmove.cluster.relay import Relay, prepared, why_not
-from blobmove.cluster.roster import Roster
+from blobmove.cluster.roster import UNFIT_LIMIT, UNFIT_SECONDS, Roster
 from blobmove.core.blocks import Block
-from blobmove.core.crew import RANGES_KEPT, ranges_of
+from blobmove.core.crew import RANGE_BYTES, RANGES_KEPT, ranges_of
 from blobmove.core.errors import BlobmoveError, StoreError
 from blobmove.engine.bench import OneMachine
 from blobmove.engine.blockpass import Found, Sums, joined
@@ -21,6 +22,8 @@ from blobmove.engine.limits import Budget
 from blobmove.engine.requests import Attempts
 from blobmove.engine.staging import Staging
 from blobmove.engine.stopping import Stop
+
+R = TypeVar("R", bound=Answered)
 
 
 class Unfinished(Exception):
@@ -56,12 +59,14 @@ class Spreader:
             raise OneMachine(reason)
         staging = prepared(staging, f"{self.calls.session}-{self.number()}")
         spreading = _Spreading(self, staging, attempts)
-        spreading.relay = relay = Relay(self.calls, staging, self.number, spreading.heard)
+        spreading.relay = relay = Relay(self.calls, staging, self.ask_anybody, spreading.heard)
         try:
             sums = await spreading.run()
         except Exception:
             await self.calls.forget(staging.ticket)
             raise
+        if relay.strayed:
+            await self.calls.forget(staging.ticket)
         wholes, parts = relay.result(sums)
         return replace(joined(staging.blocks, staging.crc, sums), wholes=wholes, parts=parts)
 
@@ -71,7 +76,27 @@ class Spreader:
 
     async def ask(self, staging: Staging) -> StageReport:
         """Have one range staged."""
-        return await self.calls.stage(self.number(), staging)
+        return await self._fit(lambda: self.calls.stage(self.number(), staging))
+
+    async def ask_anybody(self, turn: Turn) -> TurnReport:
+        """Have one range hashed by any worker."""
+        return await self._fit(lambda: self.calls.turn(self.number(), turn))
+
+    async def _fit(self, ask: Callable[[], Awaitable[R]]) -> R:
+        """What a worker answers that can work: the others are sent away, as long as there are not too many.
+
+        Raises Unfinished where a stop comes between.
+        """
+        for _ in range(UNFIT_LIMIT - 1):
+            report = await ask()
+            if report.unfit is None:
+                return report
+            self.roster.hear(report.worker, report.heard)
+            await self.roster.dismiss(report.worker, report.unfit)
+            await self.stop.sleep(UNFIT_SECONDS)
+            if self.stop.is_set():
+                raise Unfinished
+        return await ask()
 
 
 @dataclass(slots=True)
@@ -114,7 +139,7 @@ class _Spreading:
         spreader, places = self.spreader, self.spreader.places()
         if self.relay is None:
             return ranges_of(blocks, places)
-        return ranges_of(blocks, places, spreader.kept_bytes // RANGES_KEPT)
+        return ranges_of(blocks, places, min(RANGE_BYTES, spreader.kept_bytes // RANGES_KEPT))
 
     def _ended(self) -> bool:
         if self._error is None and self.spreader.stop.is_set():
@@ -127,12 +152,12 @@ class _Spreading:
             staging = replace(self.staging, blocks=blocks, held=held)
             report = await self.spreader.ask(staging)
             self.heard(report)
-            self._take(report)
+            sums = self._take(report)
             if self.relay is not None:
                 await self.relay.wait(position)
                 if self._error is None:
-                    await self.relay.turn(report.worker, staging)
-        except (BatchLost, StoreError, BlobmoveError, OneMachine) as error:
+                    await self.relay.turn(report.worker, staging, sums.crc64)
+        except (BatchLost, StoreError, BlobmoveError, OneMachine, Unfinished) as error:
             self._error = self._error or error
         finally:
             if self.relay is not None:
@@ -152,10 +177,11 @@ class _Spreading:
         if report.alone:
             raise OneMachine(report.alone)
 
-    def _take(self, report: StageReport) -> None:
+    def _take(self, report: StageReport) -> Sums:
         """The sums of a range. Raises BatchLost where its worker has left it."""
         if report.sums is None:
             raise BatchLost("their worker has left them")
         self._crc64.update(report.sums.crc64)
         self._crc.update(report.sums.crc)
         self._staged += report.sums.staged
+        return report.sums

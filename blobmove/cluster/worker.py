@@ -58,12 +58,20 @@ async def stage_range(run: str, staging: Staging) -> StageReport:
     return await session.stage(staging)
 
 
-async def take_turn(run: str, turn: Turn, dask_worker: Any = None) -> TurnReport:  # noqa: ANN401 - given by Dask
-    """A task, or a call to one worker: feed these blocks to the MD5s of their object."""
-    session, address = _here(run) if dask_worker is None else _at(run, dask_worker.address)
+async def take_turn(run: str, turn: Turn) -> TurnReport:
+    """A task: feed these blocks to the MD5s of their object."""
+    session, address = _here(run)
     if session is None:
         return TurnReport(address, unfit=_closed())
     return await session.turn(turn)
+
+
+async def take_kept_turn(
+    run: str, turn: Turn, dask_worker: Any = None  # noqa: ANN401 - given by Dask
+) -> TurnReport | None:
+    """Not a task: the same from what is kept here, None at once where it is not."""
+    session = _SESSIONS.get((run, dask_worker.address))
+    return await session.turn_if_kept(turn) if session is not None else None
 
 
 async def forget_kept(run: str, ticket: str, dask_worker: Any = None) -> None:  # noqa: ANN401 - given by Dask
@@ -91,10 +99,7 @@ async def pulse(run: str, share: Share, dask_worker: Any = None) -> Heard | None
 
 
 def _here(run: str) -> tuple[Session | None, str]:
-    return _at(run, get_worker().address)
-
-
-def _at(run: str, address: str) -> tuple[Session | None, str]:
+    address = get_worker().address
     return _SESSIONS.get((run, address)), address
 
 

@@ -105,7 +105,7 @@ def ranges_of(blocks: tuple[Block, ...], places: int, most_bytes: int = RANGE_BY
 def kept_bytes(max_memory: int) -> int:
     """The part of a worker's `--max-memory` that ranges may take until their turn: bodies have half, these most of it.
 
-    What is left lets every other piece of work go on.
+    What is left lets smaller work go on; where a larger body waits for long, what is kept gives way.
     """
     return max_memory * 3 // 8
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,11 @@ from typing import Any
 import anyio
 import pytest
 
-from blobmove.cli.wiring import in_loop, s3_settings
+from blobmove.cli.clustering import sharing
+from blobmove.cli.wiring import body_sizes, in_loop, s3_settings
+from blobmove.core.crew import RANGES_KEPT, kept_bytes
+from blobmove.core.settings import CopySettings
+from blobmove.core.units import MIB
 from tests.acceptance.commands import Run
 from tests.cloud.control import Cloud
 from tests.cluster.company import Company
@@ -97,3 +102,22 @@ def test_a_copy_with_static_keys_never_loads_the_sdk_of_s3(cloud: Cloud, tmp_pat
     assert company.adds_up(copying.summary)["outcomes"]["copied"] == 5
     assert "blobmove.stores.s3.control" in loaded(copying)
     assert {name.partition(".")[0] for name in loaded(copying)}.isdisjoint(sdk)
+
+
+@pytest.mark.parametrize(("memory", "workers", "scheduler", "most"), [
+    (384, None, None, 32), (384, 1, None, 32), (384, 2, None, 24), (384, 4, None, 12), (2048, 4, None, 32),
+    (384, None, "tcp://here:8786", 32), (64, None, None, 8),
+])
+def test_bodies_and_blocks_fit_into_the_memory_of_one_worker(
+    memory: int, workers: int | None, scheduler: str | None, most: int
+) -> None:
+    settings = CopySettings(checkpoint=Path("c"), max_memory=memory * MIB, workers=workers, scheduler=scheduler)
+    assert body_sizes(settings) == (most * MIB, most * MIB)
+    share = memory * MIB // sharing(workers)
+    assert most * MIB <= kept_bytes(share) // RANGES_KEPT, "an object of such blocks can be spread"
+
+
+def test_a_worker_for_each_core_has_its_part_of_the_memory() -> None:
+    settings = CopySettings(checkpoint=Path("c"), max_memory=384 * MIB, workers=0)
+    assert body_sizes(settings)[1] == min(32 * MIB, 384 * MIB // sharing(0) // 8)
+    assert 1 <= sharing(0) <= (os.cpu_count() or 1)

@@ -52,7 +52,7 @@ def test_whatever_proves_it_all_workers_stage_it_and_the_blob_has_the_md5_of_the
     parts: tuple[int, ...], checksum: dict[str, str], proof: str, owner_of: Owner, cluster: DaskCluster
 ) -> None:
     company = owner_of(parts, checksum)
-    company.slow(30)
+    company.slow(100)
     company.plan()
     run = company.terminal.run(*company.copy_words("--scheduler", cluster.address))
     summary = company.adds_up(run.summary)

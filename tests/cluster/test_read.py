@@ -10,9 +10,10 @@ from typing import cast
 import pytest
 
 from blobmove.checkpoint.reader import ProvenCopy
-from blobmove.cluster.coordinator import UNFIT_LIMIT, Crew
+from blobmove.cluster.coordinator import Crew
 from blobmove.cluster.payloads import ReadReport
 from blobmove.cluster.reading import Readers, Reading, Seen
+from blobmove.cluster.roster import UNFIT_LIMIT
 from blobmove.core.errors import BlobmoveError
 from blobmove.engine.stopping import Stop
 from tests.acceptance.commands import Process

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import anyio
 import pytest
@@ -16,6 +16,7 @@ from blobmove.engine.blockpass import Sums
 from blobmove.engine.hashing import crc_of, digest
 from blobmove.engine.limits import Budget, Part
 from blobmove.engine.staging import Staging
+from tests.engine.benches import turns
 
 PARTS = (500, 37, 300)
 BODY = bytes(number % 251 for number in range(sum(PARTS)))
@@ -99,7 +100,78 @@ async def test_a_failed_object_s_bytes_are_forgotten_at_once_and_others_in_time(
         kept.keep((ticket, 0), {0: bytes(30)}, room)
     kept.forget_all("failed")
     assert whole.used == 30
+    now = KEPT_SECONDS
+    kept.give_way(whole)
+    assert whole.used == 30
     now = KEPT_SECONDS + 1
-    with anyio.fail_after(5):
-        assert await kept.reserve(60) is not None
-    assert whole.used == 60
+    kept.give_way(whole)
+    assert whole.used == 0, "also where nobody asks for room"
+
+
+@dataclass
+class Worker:
+    """Its memory, what it keeps of it, and its clock. `pulse` is what happens once a second."""
+
+    limit: int
+    now: float = 0.0
+    whole: Budget = field(init=False)
+    kept: Kept = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.whole = Budget(lambda: self.limit)
+        self.kept = Kept(Part(self.whole, lambda: self.limit * 3 // 4), clock=lambda: self.now)
+
+    async def keep(self, *names: int) -> None:
+        """Three ranges of an object of which another one is still on its way."""
+        for name in names:
+            room = await self.kept.reserve(8)
+            assert room is not None
+            self.kept.keep(("x", name), {0: bytes(8)}, room)
+
+    def pulse(self, seconds: float) -> None:
+        for _ in range(int(seconds)):
+            self.now += 1.0
+            self.kept.give_way(self.whole)
+
+
+async def test_what_is_kept_gives_way_where_everybody_waits_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large body heads the row, the range that all kept ones wait for stands behind it."""
+    monkeypatch.setattr(ranges, "ROOM_SECONDS", 3.0)
+    worker = Worker(48)
+    await worker.keep(5, 9, 13)
+    got: list[str] = []
+
+    async def take(name: str, units: int) -> None:
+        await worker.whole.take(units)
+        got.append(name)
+        worker.whole.give_back(units)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(take, "a large body", 32)
+        await turns()
+        tasks.start_soon(take, "the range that the others wait for", 8)
+        await turns()
+        worker.pulse(3)
+        assert (got, worker.whole.used) == ([], 24)
+        worker.pulse(3)
+        with anyio.fail_after(5):
+            while len(got) < 2:
+                await turns()
+    assert got == ["a large body", "the range that the others wait for"]
+    assert worker.whole.used == 16, "no more of it than was needed: the others have their turns from what is kept"
+
+
+async def test_what_is_kept_stays_where_memory_goes_from_hand_to_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranges, "ROOM_SECONDS", 3.0)
+    worker = Worker(48)
+    await worker.keep(5, 9, 13)
+    await worker.whole.take(24)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(worker.whole.take, 20)
+        await turns()
+        for _ in range(20):
+            worker.whole.give_back(1)
+            worker.pulse(1)
+        assert worker.whole.used == 48, "the one who waited is in"
+    worker.pulse(20)
+    assert len(worker.kept._ranges) == 3, "nobody waits: they may stay until they are old"
