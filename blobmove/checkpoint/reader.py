@@ -29,8 +29,6 @@ from blobmove.core.results import Failure, Totals
 
 _STATES = {number: state for state, number in STATES.items()}
 _COPY = f"o.id, coalesce(o.blob_name, o.key), coalesce(o.size, 0), {MD5}, o.blob_etag"
-_LOOK_UP_KIB = 128 * 1024
-"""Pages kept in memory once keys are looked up, which lie anywhere."""
 _REPORT = (
     f"o.id, o.key, o.version_id, o.size, o.state, o.reason, o.detail, o.attempts, o.proof, {MD5}, o.crc64, "
     "coalesce(o.source_etag, o.etag), coalesce(o.blob_name, o.key), o.blob_etag, o.content_type, o.class, "
@@ -69,7 +67,6 @@ class CheckpointReader:
         self.path = path
         self.db: sqlite3.Connection = connect(path, write=False)
         self._words = Words(self.db)
-        self._looked_up = False
 
     def __enter__(self) -> Self:
         return self
@@ -135,10 +132,10 @@ class CheckpointReader:
         return {name: found[name] for name in names if name in found}
 
     def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
-        """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip."""
-        if not self._looked_up:
-            self._looked_up = True
-            self.db.execute(f"PRAGMA cache_size = -{_LOOK_UP_KIB}")
+        """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip.
+
+        A larger page cache is of no use here: each commit of the journal, over its own connection, empties it.
+        """
         found: dict[str, ProvenBlob] = {}
         for part in _parts(keys, 2000):
             rows = self._rows(

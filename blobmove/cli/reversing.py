@@ -15,7 +15,7 @@ from blobmove.cli.wiring import body_sizes, in_loop, opened
 from blobmove.cli.words import parse_source
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener
-from blobmove.core.flipping import Candidate
+from blobmove.core.flipping import UNKNOWN_SIZE, Candidate
 from blobmove.core.headers import MetadataNames
 from blobmove.core.model import BlobRow
 from blobmove.core.rails import rails_facts
@@ -80,7 +80,10 @@ def _wanted(settings: CopySettings, bucket: str, listener: Listener) -> Iterator
 def _in_batches(rows: Iterable[Candidate]) -> Iterator[Sequence[Wanted]]:
     rows = iter(rows)
     while page := list(islice(rows, _BATCH)):
-        yield [Wanted(row.key, row.byte_size, rails_facts(BlobRow(*row))) for row in page]
+        yield [
+            Wanted(row.key, None if row.byte_size == UNKNOWN_SIZE else row.byte_size, rails_facts(BlobRow(*row)))
+            for row in page
+        ]
 
 
 def _service_of_flips(settings: CopySettings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
 SLOW_BATCH_SECONDS: Final = 0.04
-"""A batch that held its row locks longer is halved: whoever else wants one of its rows shall wait for less than a
-tenth of a second."""
+"""After an UPDATE that held its row locks longer the next ones are cut: whoever else wants one of the rows shall wait
+for less than a tenth of a second."""
 
 FIRST_BATCH: Final = 1000
 """Rows of the first batch; quick ones grow from there to what was asked for."""
@@ -34,8 +34,13 @@ _LEFT_BEHIND: Final = {
 }
 
 
+UNKNOWN_SIZE: Final = -1
+"""Stands for a byte_size of NULL, which Rails itself never writes: no file has it, so that the row is left alone."""
+
+
 class Candidate(NamedTuple):
-    """One row as the gate sees it. A tuple, since there are millions of them: `id` int or uuid text, size in bytes."""
+    """One row as the gate sees it. A tuple, since there are millions of them: `id` int or uuid text, size in bytes,
+    UNKNOWN_SIZE where the table has none."""
 
     id: int | str
     key: str
@@ -212,13 +217,33 @@ def _did_you_mean(name: str, known: Sequence[str]) -> str | None:
     return f"did you mean --from {by_folded[close[0]]}? Names are compared exactly." if close else None
 
 
-def next_batch_size(current: int, asked: int, seconds: float) -> int:
-    """Rows for the next batch: half after a slow one, up to twice after a quick one, never above what was asked for."""
+def next_batch_size(allowed: int, rows: int, asked: int, seconds: float) -> int:
+    """Rows that the next UPDATE may have, after one of `rows` took `seconds` while `allowed` were allowed.
+
+    After a slow one as many as would have taken AIM_SECONDS, at once; after a quick one up to twice as many as it
+    really had, which says nothing where it had few: rows were read, or left over, before the last change of size.
+    Never more than were asked for.
+    """
     if seconds > SLOW_BATCH_SECONDS:
-        return min(asked, max(SMALLEST_BATCH, current // 2))
+        return min(allowed, asked, max(SMALLEST_BATCH, int(rows * AIM_SECONDS / seconds)))
     if seconds < AIM_SECONDS * 0.8:
-        return min(asked, int(current * min(2.0, AIM_SECONDS / max(seconds, 0.001))))
-    return current
+        return min(asked, max(allowed, int(rows * min(2.0, AIM_SECONDS / max(seconds, 0.001)))))
+    return min(asked, allowed)
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many rows an UPDATE may have: `asked` at most, `size` as those before it have shown."""
+
+    asked: int
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = min(self.asked, FIRST_BATCH)
+
+    def took(self, rows: int, seconds: float) -> None:
+        """An UPDATE of so many rows has ended."""
+        self.size = next_batch_size(self.size, rows, self.asked, seconds)
 
 
 def flip_seconds(rows: int, sleep_ratio: float) -> tuple[float, float]:

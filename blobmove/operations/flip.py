@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from blobmove.checkpoint.journal import NewRun
 from blobmove.core.errors import BlobmoveError, UsageError
 from blobmove.core.events import Note
-from blobmove.core.flipping import choose_sources, gate, name_warnings
+from blobmove.core.flipping import Pace, choose_sources, gate, name_warnings
 from blobmove.operations.flip_born import Born, find_born
 from blobmove.operations.flip_doors import Approval
 from blobmove.operations.flip_journaled import JournalMover
@@ -107,11 +107,11 @@ class _Flip:
             look_at_server(doors, server, self._patience, self._approval)
 
     def _mover(self, server: ServerFacts, stack: ExitStack) -> tuple[int | None, Mover]:
-        settings, doors = self._settings, self._doors
+        settings, doors, pace = self._settings, self._doors, Pace(self._settings.batch_size)
         if settings.dry_run:
-            return None, DryMover()
+            return None, DryMover(pace)
         if settings.sql is not None:
-            return None, stack.enter_context(SqlMover(doors.table, settings.sql))
+            return None, stack.enter_context(SqlMover(pace, doors.table, settings.sql))
         run = doors.journal.open_run(
             NewRun(
                 started_at=doors.now(), server=server.identity, database=doors.table.describe(),
@@ -119,7 +119,7 @@ class _Flip:
                 operator=doors.operator, position=server.position,
             )
         )  # fmt: skip
-        return run, stack.enter_context(JournalMover(doors, self._patience, self._reading, run))
+        return run, stack.enter_context(JournalMover(doors, self._patience, self._reading, run, pace))
 
     def _recorded(self, run: int | None, walk: Callable[[], Tally]) -> Tally:
         """A run that fails is closed with the code of its error; one that is killed stays open."""
@@ -188,7 +188,8 @@ class _Flip:
         proven = self._doors.ledger.proven([row.key for row in rows])
         to_service = self._settings.to_service
         for row in rows:
-            yield Change(row.id, row.key, row.service_name, to_service), gate(row, proven.get(row.key))
+            change = Change(row.id, row.key, row.service_name, to_service, None, row)
+            yield change, gate(row, proven.get(row.key))
 
     def _ids(self) -> list[RowId] | None:
         path = self._settings.ids

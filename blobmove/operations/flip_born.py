@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Note
+from blobmove.core.flipping import UNKNOWN_SIZE
 from blobmove.core.results import BornResult
 from blobmove.operations.flip_patience import Patience
 
@@ -65,7 +66,7 @@ def write_born(doors: FlipDoors, service: str, path: Path) -> BornResult:
         with path.open("w", encoding="utf-8") as file:
             for row in born_rows(doors, patience, service):
                 file.write(_line(row, path) + "\n")
-                count, size = count + 1, size + row.byte_size
+                count, size = count + 1, size + max(0, row.byte_size)
     except OSError as error:
         raise UsageError("E403-FILE", f"{path} cannot be written", cause=error.strerror, hint="--born FILE") from None
     doors.listener(Note(f"{count:,} rows name {service} and are in no flip of the journal"))
@@ -74,7 +75,8 @@ def write_born(doors: FlipDoors, service: str, path: Path) -> BornResult:
 
 def _line(row: Candidate, path: Path) -> str:
     if path.suffix == ".jsonl":
-        return json.dumps({"key": row.key, "size": row.byte_size}, ensure_ascii=False)
+        known = {} if row.byte_size == UNKNOWN_SIZE else {"size": row.byte_size}
+        return json.dumps({"key": row.key, **known}, ensure_ascii=False)
     if len(row.key.splitlines()) != 1:
         raise UsageError("E400-FILE", f"the key of row {row.id} holds a line break", hint=f"--born {path.stem}.jsonl")
     return row.key

@@ -1,23 +1,31 @@
 """Changing rows for real: journal, synced; UPDATE, compare-and-set; journal. In this order no old value is lost.
 
 The UPDATE of one batch may run in a thread of its own while the next batch is read, judged and journaled; never is
-more than one batch ahead, and never an UPDATE sent whose old values are not on disk.
+more than one batch ahead, and never an UPDATE sent whose old values are not on disk. A batch that is longer than the
+pace allows by the time its turn comes is changed by several UPDATEs.
+
+Once a connection was lost and made again, the rows of each batch are read again over the connection that will change
+them, and only those that are there as the gate saw them are changed: after a fail-over an id may be that of another
+file. This lasts until the end of the run: it takes no trust in what rows were read before, where, or by which name a
+server calls itself.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from blobmove.checkpoint.journal import NewBatch
+from blobmove.core.events import Note
 from blobmove.core.flipping import DatabaseTrouble, Trouble
 from blobmove.operations.flip_movers import Change, Moved, by_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
+    from blobmove.core.flipping import Candidate, Pace
     from blobmove.operations.flip_doors import FlipDoors, RowId
     from blobmove.operations.flip_patience import Patience
 
@@ -27,17 +35,23 @@ TRIES_PART: Final = 2
 
 
 @dataclass(slots=True)
-class _Answer:
-    """How the first try at each part of a batch ended: rows changed, or the trouble; and how long it took."""
+class _Part:
+    """How the first try at some rows of a batch has ended: rows changed, or the trouble; and how long it took."""
 
-    parts: list[int | DatabaseTrouble] = field(default_factory=list)
-    seconds: float = 0.0
+    ids: list[RowId]
+    changed: int | DatabaseTrouble
+    seconds: float
+
+
+_Answer = list[list[_Part]]
+"""The parts of each batch that was started."""
 
 
 class JournalMover:
     """The mover of a real run. Use as a context manager: leaving it waits for an UPDATE that is under way."""
 
-    def __init__(self, doors: FlipDoors, patience: Patience, reading: Patience, run: int) -> None:
+    def __init__(self, doors: FlipDoors, patience: Patience, reading: Patience, run: int, pace: Pace) -> None:
+        self.pace = pace
         self._doors = doors
         self._patience = patience
         self._reading = reading
@@ -47,7 +61,9 @@ class JournalMover:
         self._tells_position = True
         self._prepared: list[NewBatch] = []
         self._started: list[NewBatch] = []
-        self._answer: Future[_Answer] | _Answer = _Answer()
+        self._wanted: Sequence[Change] = ()
+        self._seen: dict[RowId, Candidate | None] = {}
+        self._answer: Future[_Answer] | _Answer = []
         self._thread = ThreadPoolExecutor(1, "flip") if doors.reader is not None else None
         self.ahead = self._thread is not None
 
@@ -63,7 +79,7 @@ class JournalMover:
     def prepare(self, changes: Sequence[Change]) -> None:
         position, server = self._position(), self._patience.server
         elsewhere = None if server == self._home else server
-        self._prepared = []
+        self._prepared, self._wanted = [], changes
         for old, new, ids in by_names(changes):
             self._number += 1
             self._prepared.append(NewBatch(self._number, old, new, ids, position, changes[0].undoes, elsewhere))
@@ -76,43 +92,74 @@ class JournalMover:
 
     def start(self) -> None:
         self._started, self._prepared = self._prepared, []
-        self._answer = _Answer()
+        self._seen = {change.id: change.seen for change in self._wanted}
+        self._answer = []
         self._answer = self._try() if self._thread is None else self._thread.submit(self._try)
 
     def _try(self) -> _Answer:
         """One try at each part, without patience: in its thread nothing is said, waited for or written."""
-        answer, clock = _Answer(), self._doors.clock
-        began = clock()
-        for batch in self._started:
+        return [list(self._try_parts(batch)) for batch in self._started]
+
+    def _try_parts(self, batch: NewBatch) -> Iterator[_Part]:
+        clock, start = self._doors.clock, 0
+        while start < len(batch.ids):
+            ids = list(batch.ids[start : start + self.pace.size])
+            start += len(ids)
+            began = clock()
             try:
-                answer.parts.append(self._doors.table.flip(batch.ids, batch.old, batch.new))
+                part = _Part(ids, self._change(batch, ids), clock() - began)
             except DatabaseTrouble as trouble:
-                answer.parts.append(trouble)
-        answer.seconds = clock() - began
-        return answer
+                part = _Part(ids, trouble, clock() - began)
+            else:
+                self.pace.took(len(ids), part.seconds)
+            yield part
+
+    def _change(self, batch: NewBatch, ids: list[RowId]) -> int:
+        """Rows changed by one UPDATE. A connection is never replaced within a try: what is read here is what it is
+        sent to."""
+        table = self._doors.table
+        if self._in_doubt():
+            there = {row.id: row for row in table.rows(ids)}
+            ids = [one for one in ids if one in there and self._is_as_seen(there[one])]
+        return table.flip(ids, batch.old, batch.new) if ids else 0
+
+    def _in_doubt(self) -> bool:
+        """Whether rows may be others, on the server that we write to now, than those that were judged."""
+        return bool(self._patience.losses or self._reading.losses)
+
+    def _is_as_seen(self, row: Candidate) -> bool:
+        """What the gate looked at, but for the name: that one the UPDATE compares."""
+        seen = self._seen[row.id]
+        return seen is None or seen == row._replace(service_name=seen.service_name)
 
     def finish(self) -> Moved:
         """Raises what Patience raises; the batch is then unsettled and the next run asks the rows."""
         answer = self._answer.result() if isinstance(self._answer, Future) else self._answer
-        moved = Moved(seconds=answer.seconds)
-        for batch, part in zip(self._started, answer.parts, strict=True):
+        moved = Moved()
+        for batch, parts in zip(self._started, answer, strict=True):
             locked: set[RowId] = set()
-            changed = part
-            if isinstance(changed, DatabaseTrouble):
-                began = self._doors.clock()
-                changed = self._insist(batch, list(batch.ids), locked, TRIES_BATCH, changed)
-                moved.seconds += self._doors.clock() - began
+            changed = sum(self._finish_part(batch, part, locked) for part in parts)
+            moved.seconds += sum(part.seconds for part in parts)
             kept = [] if changed == len(batch.ids) else self._look(batch, locked, moved)
             moved.flipped += len(batch.ids) - len(kept)
             self._doors.journal.settle_batch(self._run, batch.number, self._doors.now(), len(batch.ids), kept)
         return moved
+
+    def _finish_part(self, batch: NewBatch, part: _Part, locked: set[RowId]) -> int:
+        if not isinstance(part.changed, DatabaseTrouble):
+            return part.changed
+        began = self._doors.clock()
+        changed = self._insist(batch, part.ids, locked, TRIES_BATCH, part.changed)
+        part.seconds += self._doors.clock() - began
+        self.pace.took(len(part.ids), part.seconds)
+        return changed
 
     def _insist(
         self, batch: NewBatch, ids: list[RowId], locked: set[RowId], tries: int, first: DatabaseTrouble | None = None
     ) -> int:
         """Rows changed. A part that stays locked is halved until only the locked rows themselves are left over."""
         try:
-            return self._patience.ask(lambda: self._doors.table.flip(ids, batch.old, batch.new), tries, first)
+            return self._patience.ask(lambda: self._change(batch, ids), tries, first)
         except DatabaseTrouble as trouble:
             if trouble.trouble is not Trouble.BUSY:
                 raise
@@ -125,16 +172,30 @@ class JournalMover:
     def _look(self, batch: NewBatch, locked: set[RowId], moved: Moved) -> list[RowId]:
         """Fewer rows changed than were meant: read them again, and tell why of those that did not.
 
-        Purged or changed by someone else is no error.
+        Purged or changed by someone else is no error. Of another file's row nothing is told but that it is left.
         """
-        current = self._patience.ask(lambda: self._doors.table.current(batch.ids))
-        kept = [one for one in batch.ids if current[one] != batch.new]
+        current, others = self._patience.ask(lambda: self._present(batch))
+        kept = [one for one in batch.ids if one in others or current[one] != batch.new]
         for one in kept:
+            if one in others:
+                continue
             if current[one] is None:
                 moved.refused[one] = "purged"
             else:
                 moved.refused[one] = "locked" if one in locked else "changed-meanwhile"
+        if others:
+            told = f"{len(others):,} of the rows read before the connection was lost are not the same on this server"
+            self._doors.listener(Note(f"{told} ({min(others)}, ...): left for the next run"))
         return kept
+
+    def _present(self, batch: NewBatch) -> tuple[dict[RowId, str | None], set[RowId]]:
+        """What the rows of a batch name now, None for one that is gone; and those that are not the rows we judged."""
+        if not self._in_doubt():
+            return self._doors.table.current(batch.ids), set()
+        rows = [row for row in self._doors.table.rows(batch.ids) if row.id in self._seen]
+        current: dict[RowId, str | None] = dict.fromkeys(batch.ids)
+        current.update((row.id, row.service_name) for row in rows)
+        return current, {row.id for row in rows if not self._is_as_seen(row)}
 
     def _position(self) -> str | None:
         """Where the server's log stands before this batch; a user who may not ask is asked once only."""

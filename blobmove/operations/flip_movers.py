@@ -15,22 +15,30 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TextIO
 
+    from blobmove.core.flipping import Candidate, Pace
     from blobmove.operations.flip_doors import BlobTable, RowId
 
 
 class Change(NamedTuple):
-    """One row that is to name `new` instead of `old`; `undoes` is the batch of the run that an undo takes back."""
+    """One row that is to name `new` instead of `old`; `undoes` is the batch of the run that an undo takes back.
+
+    `seen` is the row as the gate saw it, None for an undo: the journal keeps ids alone.
+    """
 
     id: RowId
     key: str
     old: str
     new: str
     undoes: int | None = None
+    seen: Candidate | None = None
 
 
 @dataclass(slots=True)
 class Moved:
-    """What became of a batch: ids that changed, for each other id the reason, and how long the database took."""
+    """What became of a batch: rows that changed, for other ids the reason, and how long the database took.
+
+    Rows that are neither are left as they are for the next run to look at.
+    """
 
     flipped: int = 0
     refused: dict[RowId, str] = field(default_factory=dict)
@@ -40,10 +48,11 @@ class Moved:
 class Mover(Protocol):
     """Changes batches of rows, or does as if. Per batch: prepare, then start and finish, or drop.
 
-    With `ahead` the next batch may be prepared between start and finish.
+    With `ahead` the next batch may be prepared between start and finish. `pace` says how many rows a batch may have.
     """
 
     ahead: bool
+    pace: Pace
 
     def prepare(self, changes: Sequence[Change]) -> None:
         """Put on disk what the way back needs."""
@@ -67,7 +76,8 @@ class DryMover:
 
     ahead = False
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self.pace = pace
         self._rows = 0
 
     def prepare(self, changes: Sequence[Change]) -> None:
@@ -77,6 +87,7 @@ class DryMover:
         pass
 
     def finish(self) -> Moved:
+        self.pace.took(self.pace.size, 0.0)  # nothing is locked
         return Moved(self._rows)
 
     def drop(self) -> None:
@@ -86,8 +97,8 @@ class DryMover:
 class SqlMover(DryMover):
     """Writes the statements for a DBA, and the way back beside them. Use as a context manager."""
 
-    def __init__(self, table: BlobTable, path: Path) -> None:
-        super().__init__()
+    def __init__(self, pace: Pace, table: BlobTable, path: Path) -> None:
+        super().__init__(pace)
         self._table = table
         self.path = path
         self.undo_path = path.with_name(f"{path.stem}.undo{path.suffix}")

@@ -27,7 +27,9 @@ TRIES: Final = 10
 class Patience:
     """Puts questions to one connection; the server that answers first must be the one that answers ever after.
 
-    Questions may be begun ahead only within its context: leaving it waits for the one that is under way.
+    Questions may be begun ahead only within its context: leaving it waits for the one that is under way. `losses`
+    counts the connections that were lost and made again: what was read before may not be so where we are now, also
+    when the server bears the same name (PostgreSQL's standby does).
     """
 
     def __init__(self, doors: FlipDoors, *, writing: bool, any_server: bool = False, reading: bool = False) -> None:
@@ -39,6 +41,7 @@ class Patience:
         self._thread = ThreadPoolExecutor(1, "flip-ahead") if reading and doors.reader is not None else None
         self._under_way: list[Future[Any]] = []
         self.server: str | None = None
+        self.losses = 0
 
     def __enter__(self) -> Patience:
         return self
@@ -98,6 +101,7 @@ class Patience:
     def _connect_again(self) -> None:
         """HeldError here may be our own dead connection that the server has not buried yet: it counts as a try."""
         self._table.reconnect()
+        self.losses += 1
         facts = self._table.facts()
         self._recognise(facts)
         if self._writing and facts.read_only:
@@ -129,7 +133,7 @@ class Patience:
 
 
 class Begun(Generic[T]):
-    """A question that may be under way."""
+    """A question that may be under way. What a connection has answered that was lost since is asked again."""
 
     def __init__(
         self, patience: Patience, question: Callable[[], T], future: Future[T | DatabaseTrouble] | None
@@ -137,10 +141,13 @@ class Begun(Generic[T]):
         self._patience = patience
         self._question = question
         self._future = future
+        self._losses = patience.losses
 
     def answer(self) -> T:
         """Wait for it, with patience where the first try has met trouble. Raises what Patience.ask raises."""
         first = None if self._future is None else self._future.result()
+        if self._patience.losses != self._losses:
+            return self._patience.ask(self._question)
         if first is None or isinstance(first, DatabaseTrouble):
             return self._patience.ask(self._question, first=first)
         return first

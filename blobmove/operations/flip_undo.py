@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from blobmove.checkpoint.journal import NewRun
 from blobmove.core.errors import BlobmoveError, UsageError
+from blobmove.core.flipping import Pace
 from blobmove.operations.flip_journaled import JournalMover
 from blobmove.operations.flip_movers import Change, DryMover, Mover
 from blobmove.operations.flip_patience import Patience
@@ -107,9 +108,9 @@ class _Undo:
         return run
 
     def _mover(self, run: FlipRun, server: ServerFacts, stack: ExitStack) -> tuple[int | None, Mover]:
-        doors = self._doors
+        doors, pace = self._doors, Pace(self._settings.batch_size)
         if self._settings.dry_run:
-            return None, DryMover()
+            return None, DryMover(pace)
         number = doors.journal.open_run(
             NewRun(
                 started_at=doors.now(), server=server.identity, database=doors.table.describe(),
@@ -117,7 +118,7 @@ class _Undo:
                 operator=doors.operator, position=server.position, undo_of=run.id,
             )
         )  # fmt: skip
-        return number, stack.enter_context(JournalMover(doors, self._patience, self._reading, number))
+        return number, stack.enter_context(JournalMover(doors, self._patience, self._reading, number, pace))
 
     def _pages(self, run: FlipRun, size: Callable[[], int]) -> Iterator[list[Judged]]:
         """What the rows of the next page name is asked while one is judged."""

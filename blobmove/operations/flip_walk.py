@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.events import FlipProgress, Problem, Stopping
-from blobmove.core.flipping import FIRST_BATCH, next_batch_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -74,7 +73,8 @@ Judged = tuple["Change", str]
 class Walk:
     """One run over judged rows. `pages` is asked for the next page with the size that the pace allows.
 
-    Where the mover may work ahead, a page is read, judged and journaled while the batch before it is being changed.
+    Where the mover may work ahead, a page is read, judged and journaled while the batch before it is being changed. So
+    a page may be longer than the pace allows by now: then it makes more than one batch.
     """
 
     def __init__(self, settings: FlipSettings, doors: FlipDoors, mover: Mover, throttle: Throttle, total: int) -> None:
@@ -84,7 +84,6 @@ class Walk:
         self._mover = mover
         self._throttle = throttle
         self._total = total
-        self._size = min(settings.batch_size, FIRST_BATCH)
         self._running: list[Change] = []
         self._began = doors.clock()
 
@@ -94,11 +93,7 @@ class Walk:
             return self._run(pages)
 
     def _run(self, pages: Callable[[Callable[[], int]], Iterator[Iterable[Judged]]]) -> Tally:
-        for page in pages(lambda: self._size):
-            if self._throttle.stop_asked():
-                self._stop(self._throttle.stop_asked())
-                break
-            changes = self._choose(page)
+        for changes in self._batches(pages(lambda: self._mover.pace.size)):
             if changes:
                 self._mover.prepare(changes)
             self._finish()
@@ -113,13 +108,32 @@ class Walk:
         self._finish()
         return self.tally
 
-    def _choose(self, page: Iterable[Judged]) -> list[Change]:
-        """The rows of the page that passed, as far as the limit goes; the others are counted and told."""
+    def _batches(self, pages: Iterator[Iterable[Judged]]) -> Iterator[list[Change]]:
+        """The rows that passed, in batches of the size that is allowed when each is made; an empty one for a page
+        where none has. Ends when someone asks to stop."""
+        for page in pages:
+            if self._stops():
+                return
+            rows = iter(page)
+            yield self._choose(rows)
+            while chosen := self._choose(rows):
+                if self._stops():
+                    return
+                yield chosen
+
+    def _stops(self) -> bool:
+        why = self._throttle.stop_asked()
+        if why:
+            self._stop(why)
+        return bool(why)
+
+    def _choose(self, rows: Iterator[Judged]) -> list[Change]:
+        """The next rows that passed, as far as pace and limit go; the others are counted and told."""
         chosen: list[Change] = []
-        left = self._left()
-        for change, reason in page:
-            if left is not None and len(chosen) >= left:
-                break
+        left, size = self._left(), self._mover.pace.size
+        most = size if left is None else min(left, size)
+        while len(chosen) < most and (one := next(rows, None)) is not None:
+            change, reason = one
             if reason:
                 self._refuse(change, reason)
             else:
@@ -148,7 +162,6 @@ class Walk:
             for change in changes:
                 if change.id in moved.refused:
                     self._refuse(change, moved.refused[change.id])
-        self._size = next_batch_size(self._size, self._settings.batch_size, moved.seconds)
         self._rest(moved.seconds)
 
     def _rest(self, seconds: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,7 @@ from blobmove.core.errors import UsageError
 from blobmove.core.flipping import (
     SMALLEST_BATCH,
     Candidate,
+    Pace,
     ProvenBlob,
     backoff,
     choose_sources,
@@ -117,17 +119,59 @@ def test_names_that_cannot_be_meant_are_refused(asked: list[str], target: str, c
     assert hint is None or raised.value.hint == hint
 
 
-@given(st.integers(1, 10_000), st.integers(1, 10_000), st.floats(0, 100))
-def test_a_batch_never_grows_beyond_what_was_asked_nor_vanishes(current: int, asked: int, seconds: float) -> None:
-    size = next_batch_size(min(current, asked), asked, seconds)
-    assert min(asked, SMALLEST_BATCH, current) <= size <= asked
+@given(st.integers(1, 10_000), st.integers(1, 10_000), st.integers(1, 10_000), st.floats(0, 100))
+def test_a_batch_never_grows_beyond_what_was_asked_nor_vanishes(
+    allowed: int, rows: int, asked: int, seconds: float
+) -> None:
+    size = next_batch_size(allowed, rows, asked, seconds)
+    assert min(asked, SMALLEST_BATCH, allowed) <= size <= asked
+    assert size <= max(allowed, 2 * rows)
 
 
-def test_slow_batches_are_halved_and_quick_ones_grow_back() -> None:
-    assert next_batch_size(1000, 5000, 0.05) == 500
-    assert next_batch_size(500, 5000, 0.03) == 500
-    assert next_batch_size(500, 5000, 0.01) == 1000
-    assert next_batch_size(3000, 5000, 0.01) == 5000
+def test_slow_batches_are_cut_to_what_is_quick_enough_and_quick_ones_grow_back() -> None:
+    assert next_batch_size(1000, 1000, 5000, 0.05) == 500
+    assert next_batch_size(1000, 1000, 5000, 0.25) == 100
+    assert next_batch_size(500, 500, 5000, 0.03) == 500
+    assert next_batch_size(500, 500, 5000, 0.01) == 1000
+    assert next_batch_size(3000, 3000, 5000, 0.01) == 5000
+
+
+def test_a_batch_that_was_smaller_than_allowed_proves_nothing_for_a_larger_one_nor_takes_anything_away() -> None:
+    assert next_batch_size(2000, 1000, 5000, 0.0125) == 2000
+    assert next_batch_size(2000, 10, 5000, 0.001) == 2000
+
+
+def durations(micros: Sequence[float], behind: int, asked: int = 5000) -> list[float]:
+    """Milliseconds of UPDATEs that cost so many microseconds a row each, where the rows of an UPDATE were read when
+    `behind` more were still to come before it: a page that is too long by then is cut, one too short is as it is."""
+    pace = Pace(asked)
+    read, took = [pace.size] * behind, []
+    for cost in micros:
+        read.append(pace.size)
+        rows = min(read[0], pace.size)
+        read[0] -= rows
+        if not read[0]:
+            del read[0]
+        took.append(0.5 + rows * cost / 1000)
+        pace.took(rows, took[-1] / 1000)
+    return took
+
+
+@pytest.mark.parametrize("behind", [0, 1, 2])
+@pytest.mark.parametrize("micros", [12, 16, 24, 50, 200])
+def test_batches_settle_near_25_ms_and_stay_there_at_constant_cost(micros: float, behind: int) -> None:
+    took = durations([micros] * 200, behind)
+    assert max(took[1:]) <= 40
+    last = took[-40:]
+    assert 20 <= max(last) <= 30
+    assert behind or min(last) >= 20
+
+
+@pytest.mark.parametrize("behind", [0, 1, 2])
+@pytest.mark.parametrize("micros", [7, 12, 50])
+def test_a_load_ten_times_as_high_makes_one_batch_too_long_and_no_more(micros: float, behind: int) -> None:
+    took = durations([micros] * 100 + [10 * micros] * 100, behind)
+    assert sum(one > 40 for one in took[100:]) == 1
 
 
 @given(st.integers(1, 1000), st.floats(0, 1, exclude_max=True))

@@ -165,8 +165,8 @@ class Operator:
         assert result.rows == result.flipped + sum(result.refused.values()) + result.remaining
         return result
 
-    def undoes(self, run: str = "last", **settings: Any) -> FlipResult:  # noqa: ANN401
-        return self.flips(undo=run, **{"from_services": (), "to_service": "", **settings})
+    def undoes(self, run: str = "last", approval: Approval = YES, **settings: Any) -> FlipResult:  # noqa: ANN401
+        return self.flips(approval, undo=run, **{"from_services": (), "to_service": "", **settings})
 
     def close(self) -> None:
         self.checkpoint.close()

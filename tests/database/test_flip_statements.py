@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from blobmove.stores.rails.statements import among_numbers, read_one_value
+from blobmove.stores.rails import database
+from blobmove.stores.rails.database import RailsDatabase
+from blobmove.stores.rails.statements import among_numbers, page_in_one_value, read_one_value
 from tests.database.application import Operator, fill
-from tests.database.test_flip_trouble import around, at_call
+from tests.database.conftest import MakeOperator
+from tests.database.test_flip_trouble import around, at_call, loses_the_connection
 
 
 def test_conditions_name_exactly_the_ids_and_ranges_only_where_no_number_is_left_out() -> None:
@@ -32,7 +38,7 @@ def test_a_row_between_the_chosen_ones_is_never_changed(operator: Operator) -> N
     ("row", "why"),
     [
         ((1, 20, "1\x003\x00s\x00\x01\x00ke"), "cut by the server"),
-        ((1, 12, "1\x003\x00s\x00\x01\x00k\x00x\x00"), "zero bytes in the key"),
+        ((1, 1000, "1\x003\x00s\x00\x01\x00k\x00x\x00"), "zero bytes in the key"),
     ],
 )
 def test_a_page_in_one_value_that_does_not_add_up_is_read_again_row_by_row(
@@ -50,12 +56,75 @@ def test_keys_with_zero_bytes_and_a_server_that_cuts_long_values_change_nothing_
     keys = ["a\x00b", "7Dq", "😀", "x" * 250]
     for number, key in enumerate(keys, start=1):
         application.add(number, key, checksum=None if number == 2 else "GsHvAelsrxvg0ykzGk/CqA==")
-    with application.database() as database:
-        plain = database.candidates(None, 10, ["amazon"])
+    with application.database() as table:
+        plain = table.candidates(None, 10, ["amazon"])
         assert [row.key for row in plain] == keys
         assert [row.checksum is None for row in plain] == [False, True, False, False]
         application.purge(1)
-        packed = database.candidates(None, 10, ["amazon"])
-        with database._transaction() as connection:
+        packed = table.candidates(None, 10, ["amazon"])
+        with table._transaction() as connection:
             connection.exec_driver_sql("SET SESSION group_concat_max_len = 100")
-        assert database.candidates(None, 10, ["amazon"]) == packed == plain[1:]
+        assert table.candidates(None, 10, ["amazon"]) == packed == plain[1:]
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+@pytest.mark.parametrize(("size", "gone"), [(1, [3]), (2, [3, 4])])
+def test_a_page_that_is_emptied_while_it_is_read_is_not_taken_for_the_end(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, size: int, gone: list[int]
+) -> None:
+    """It is read with two statements: where it ends, and what it holds."""
+    fill(operator, 8)
+
+    def purged_meanwhile(name: str, ends: Any, *values: Any, **named: Any) -> Any:  # noqa: ANN401
+        if ends[0] == 2:
+            for number in gone:
+                operator.application.purge(number)
+        return page_in_one_value(name, ends, *values, **named)
+
+    monkeypatch.setattr(database, "page_in_one_value", purged_meanwhile)
+    result = operator.flips(batch_size=size)
+    assert (result.flipped, result.remaining) == (8 - len(gone), 0)
+    assert set(operator.application.names().values()) == {"azure"}
+
+
+def test_a_row_without_a_size_is_left_alone_however_it_is_read(operator: Operator, tmp_path: Path) -> None:
+    """Rails does not allow it, tables do."""
+    application = operator.application
+    table = "ALTER TABLE active_storage_blobs"
+    for change in {
+        "sqlite": [f"{table} DROP COLUMN byte_size", f"{table} ADD COLUMN byte_size bigint"],
+        "postgresql": [f"{table} ALTER COLUMN byte_size DROP NOT NULL"],
+    }.get(application.server.kind, [f"{table} MODIFY byte_size bigint NULL"]):
+        application.execute(change)
+    fill(operator, 1)
+    application.add(2, "sizeless", byte_size=None)
+    operator.book.enter("sizeless", size=None)
+    ids = tmp_path / "ids"
+    ids.write_text(f"{application.id(2)}\n")
+
+    def row_by_row(table: RailsDatabase) -> RailsDatabase:
+        if application.server.kind not in ("sqlite", "postgresql"):
+            with table._transaction() as connection:
+                connection.exec_driver_sql("SET SESSION group_concat_max_len = 4")
+        return table
+
+    assert operator.flips(ids=ids).refused == {"size-differs": 1}
+    assert operator.flips(dry_run=True, wrap=row_by_row).refused == {"size-differs": 1}
+    result = operator.flips()
+    assert (result.flipped, result.refused) == (1, {"size-differs": 1})
+
+
+@pytest.mark.parametrize("key_type", ["bigint", "uuid"])
+def test_rows_read_by_id_are_those_read_by_page_to_the_last_field(make_operator: MakeOperator, key_type: str) -> None:
+    """After a lost connection they are compared: what looks different is not flipped."""
+    operator = make_operator(key_type=key_type)
+    fill(operator, 3)
+    operator.application.add(4, "größe/😀", checksum=None)
+    with operator.application.database() as table:
+        page = table.candidates(None, 10, ["amazon"])
+        assert [row.key for row in page] == ["file-1", "file-2", "file-3", "größe/😀"]
+        assert table.rows([row.id for row in page]) == page
+    operator.book.enter("größe/😀")
+    result = operator.flips(batch_size=2, wrap=around("flip", before=at_call(1, loses_the_connection)))
+    assert result.flipped == 4

@@ -161,13 +161,16 @@ class RailsDatabase:
     def _page_in_one_value(
         self, connection: Connection, after_id: RowId | None, limit: int, names: Sequence[object]
     ) -> list[Candidate] | None:
-        """Rows that come between the two statements may make the page longer than asked for: left for the next."""
+        """Rows that come between the two statements may make the page longer than asked for: left for the next. All
+        may go between them, too, and then there may be others behind: nothing found is no end of the table."""
         statement, values = end_of_page(self._service_sql, after_id, limit, names)
         end = connection.exec_driver_sql(statement, values).scalar()
         ends = after_id, None if end is None else row_id(end)
         statement, values = page_in_one_value(self._service_sql, ends, names, numbers=self._numbers)
         found = read_one_value(connection.exec_driver_sql(statement, values).one(), self._numbers)
-        return None if found is None else found[:limit]
+        if found is None or (end is not None and not found):
+            return None
+        return found[:limit]
 
     def rows(self, ids: Sequence[RowId]) -> list[Candidate]:
         """These rows, as far as they exist, in order of the primary key."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from blobmove.core.flipping import Candidate, runs_of
+from blobmove.core.flipping import UNKNOWN_SIZE, Candidate, runs_of
 from blobmove.stores.rails.table import BLOBS, row_id, text_of
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ SHORTEST_RANGE: Final = 8
 _NO_CHECKSUM: Final = "\1"
 _FIELDS: Final = 5
 _VALUES: Final = (
-    "id", "byte_size", "CONVERT(service_name USING utf8mb4)", "IFNULL(CONVERT(checksum USING utf8mb4), X'01')",
-    "IFNULL(CONVERT(`key` USING utf8mb4), X'02')",
+    "id", f"IFNULL(byte_size, {UNKNOWN_SIZE})", "CONVERT(service_name USING utf8mb4)",
+    "IFNULL(CONVERT(checksum USING utf8mb4), X'01')", "IFNULL(CONVERT(`key` USING utf8mb4), X'02')",
 )  # fmt: skip
 """The fields of a row's text. Converted one by one, since columns of different collations cannot be concatenated. A
 key that is no text becomes one that no plan knows."""
@@ -34,8 +34,8 @@ _CUT_BYTES: Final = 64
 """A text that comes closer than this to the longest one that the server makes may have been cut."""
 _COLUMNS: Final = {
     "mysql": f"CONCAT_WS(X'00', {', '.join(_VALUES)})",
-    "postgresql": 'id, "key", service_name, byte_size, checksum',
-    "sqlite": 'id, "key", service_name, byte_size, checksum',
+    "postgresql": f'id, "key", service_name, COALESCE(byte_size, {UNKNOWN_SIZE}), checksum',
+    "sqlite": f'id, "key", service_name, COALESCE(byte_size, {UNKNOWN_SIZE}), checksum',
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Exists, MetaData, Row, String, Table, Uuid, exists, types
 
+from blobmove.core.flipping import UNKNOWN_SIZE
 from blobmove.core.model import BlobRow
 
 RowId = int | str
@@ -40,7 +41,7 @@ def blob_row(row: Row[*tuple[Any, ...]], attached: bool) -> BlobRow:
         id=row_id(row[0]),
         key=text_of(row[1]),
         service_name=text_of(row[2]),
-        byte_size=int(row[3]),
+        byte_size=UNKNOWN_SIZE if row[3] is None else int(row[3]),
         checksum=None if row[4] is None else text_of(row[4]),
         content_type=None if row[5] is None else text_of(row[5]),
         attached=bool(row[6]) if attached else None,
