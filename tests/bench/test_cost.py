@@ -17,14 +17,14 @@ from tests.bench.cases import BY_NAME, START
 from tests.bench.results import Run
 from tests.bench.stage import Network, Stage, staged
 
-OBJECTS = 1200
+OBJECTS = 900
 ROUNDS = 8
 """At most: others on the machine can spoil a run, and the tool's more than the bare path's; a regression all."""
 
 MARGIN = 4.0
 """The goal is 1.5 (docs/explanation/performance.md); noise of a busy machine stays far below the difference."""
 
-AT_ONCE = 2.5
+AT_ONCE = 3.0
 """A first round is believed if it is as good as this: noise in the bare path alone could hide a regression in it."""
 
 

@@ -25,6 +25,7 @@ SLOW = 120
 """Milliseconds of latency until a fault: what is left then takes seconds, also of a test that stands still a while."""
 
 
+@pytest.mark.heavy  # the rounds at random moments kill workers, too
 def test_a_killed_worker_s_batches_go_to_the_others(company: Company, start: Start) -> None:
     cluster = start(2)
     company.slow(SLOW)

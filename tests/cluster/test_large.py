@@ -48,6 +48,7 @@ def test_a_wrong_byte_in_one_block_is_found_by_the_composed_proof(company: Compa
     company.all_is_there()
 
 
+@pytest.mark.heavy  # test_parts.py has the harder case
 def test_a_killed_worker_s_ranges_are_staged_by_the_others(company: Company, start: Start) -> None:
     cluster = start(2)
     company.slow(60)
