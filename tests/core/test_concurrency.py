@@ -158,3 +158,19 @@ def test_the_limit_stays_between_its_bounds(
         assert 1 <= control.slots <= 600
         assert 0 <= control.delay(now) < 3000
         assert control.pace is None or control.pace.rate >= 1
+
+
+def test_new_bounds_hold_from_then_on() -> None:
+    level = Concurrency(100, least=4, most=512)
+    level.bound(1, 20)
+    assert level.slots == 20
+    level.bound(50, 60)
+    assert level.slots == 50
+
+
+def test_new_bounds_hold_also_while_the_undisturbed_latency_is_looked_for() -> None:
+    level = Concurrency(64, least=4, most=512)
+    for step in range(2000):
+        level.good(0.01 if step < 200 else 0.08, step / 100)
+        level.bound(4, 512 if step < 200 else 32)  # as often as a cluster gives them
+        assert step < 200 or level.slots <= 32

@@ -149,6 +149,15 @@ def test_a_limit_that_is_lifted_is_found_again() -> None:
     assert shared.rate > 3000
 
 
+def test_a_pace_that_nobody_needs_any_more_is_forgotten() -> None:
+    shared = SharedPace()
+    shared.hear(1.0, 1000, 10)
+    assert shared.rate is not None
+    for _ in range(600):
+        shared.hear(1.0, 10, 0)
+    assert shared.rate is None
+
+
 def test_without_refusals_there_is_no_pace() -> None:
     shared = SharedPace()
     for _ in range(50):

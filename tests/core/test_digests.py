@@ -37,6 +37,7 @@ def test_a_plain_etag_spells_an_md5(body: bytes) -> None:
 @pytest.mark.parametrize("etag", [
     None, "", "abc", "d41d8cd98f00b204e9800998ecf8427e-1", "D41D8CD98F00B204E9800998ECF8427E",
     "d41d8cd98f00b204e9800998ecf8427e\n", "0x8DCE5A1B2C3D4E5",
+    "opaque-etag-of-thirty-two-chars.",
 ])
 def test_any_other_etag_spells_none(etag: str | None) -> None:
     assert md5_of_etag(etag) is None
