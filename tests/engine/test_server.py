@@ -9,14 +9,18 @@ from typing import Any, cast
 import pytest
 from anyio.lowlevel import checkpoint
 
-from blobmove.core.errors import Kind, PullRefused, Side, StoreError
+from blobmove.core.blocks import cut
+from blobmove.core.errors import AccessError, Kind, PullRefused, Side, StoreError
+from blobmove.core.headers import BlobProperties
 from blobmove.core.model import Outcome, Proof, RailsFacts, State, Transfer
 from blobmove.core.settings import ContentFrom, Route
+from blobmove.core.transfer import Pull, Way
 from blobmove.engine.bench import Bench
 from blobmove.engine.mover import move
-from blobmove.engine.pulls import Left
+from blobmove.engine.pulls import Left, Source
 from blobmove.engine.requests import Attempts
 from blobmove.engine.server import pull
+from blobmove.engine.server_large import _Staging
 from blobmove.stores.azure.blobs import AzureBlobs, BlobFacts, Origin, Pulled
 from blobmove.stores.http import Answer
 from blobmove.stores.s3.objects import S3Objects
@@ -161,3 +165,20 @@ async def test_azure_s_own_failures_are_tried_three_times_and_then_count_as_a_re
     azure = Azure([StoreError(Side.DESTINATION, Kind.TRANSIENT, "Http500", status=500) for _ in range(9)])
     left = await pull(a_bench(azure, S3(), Route.AUTO), a_transfer(), Attempts())
     assert (left, len(azure.origins)) == (Left("Http500"), 3)
+
+
+class NoMoreCredentials(S3):
+    """Signs no further URL."""
+
+    async def url(self, key: str, *, version_id: str | None, expires: int) -> str:
+        if self.signed:
+            raise AccessError("E401-SOURCE", "the AWS credentials could not be renewed")
+        return await super().url(key, version_id=version_id, expires=expires)
+
+
+async def test_credentials_that_cannot_be_renewed_while_blocks_are_pulled_end_it_as_what_they_are() -> None:
+    bench = a_bench(Azure([]), NoMoreCredentials(signed=[900]))
+    known = Pull(Way.BLOCKS, Proof.CRC64NVME, MD5, b"12345678")
+    source = Source(a_transfer(), MD5.hex(), 3 << 20, BlobProperties(), (), known)
+    with pytest.raises(AccessError):
+        await _Staging(bench, source, Attempts(), ["a", "b", "c"]).run(cut((3 << 20,), 1 << 20))

@@ -144,3 +144,13 @@ async def test_static_keys_and_a_known_address_need_no_sdk(monkeypatch: pytest.M
     async with S3Control(known) as control:
         assert await control.credentials() == Credentials("AKIAENV", "env-secret")
         assert await control.base() == known.base
+
+
+@pytest.mark.usefixtures("home")
+async def test_settings_of_the_sdk_that_only_one_object_needs_do_not_end_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment(monkeypatch, **KEYS, AWS_PROFILE="nosuch")
+    known = S3Settings("files", region="eu-central-1", base="https://files.s3.eu-central-1.amazonaws.com/")
+    async with S3Control(known) as control:
+        assert await control._head_headers("key", None, None) == {}, "nobody can read them, and the object notes it"
