@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from blobmove.core.model import Destination, ObjectVersion, Source, State, slot
+from blobmove.core.model import Destination, ObjectVersion, Source, State, slot, slots
 from blobmove.core.selection import Decision, Selection, decide, is_archived
 
 PLAIN = ObjectVersion("a/b.pdf", 10, "d41d8cd98f00b204e9800998ecf8427e")
@@ -81,10 +83,15 @@ def test_intelligent_tiering_is_archived_only_in_its_archive_tiers(tier: str | N
 
 
 def test_the_slot_is_that_of_the_key_alone_for_the_current_version() -> None:
-    slots = [slot("k"), slot("k", "null"), slot("k", "v1"), slot("other")]
-    assert len(set(slots)) == 4
-    assert all(0 <= number < 2**63 for number in slots)
+    numbers = [slot("k"), slot("k", "null"), slot("k", "v1"), slot("other")]
+    assert len(set(numbers)) == 4
+    assert all(0 <= number < 2**63 for number in numbers)
     assert slot("k\ud800") != slot("k")
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=()))))
+def test_many_keys_have_the_slots_that_each_has_alone(keys: list[str]) -> None:
+    assert slots(keys) == [slot(key) for key in keys]
 
 
 @pytest.mark.parametrize(("end", "text"), [
