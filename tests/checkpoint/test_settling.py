@@ -1,4 +1,4 @@
-"""Outcomes become rows by two statements, a short and a whole one: both must say the same."""
+"""Outcomes become rows by two statements, one for many as planned and a whole one: both must say the same."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ VERSIONS = (ObjectVersion("a", 10, E1), ObjectVersion("b", None, None), ObjectVe
 
 @given(OUTCOMES)
 @settings(max_examples=40, deadline=None)
-def test_the_short_statement_records_what_the_whole_one_would(outcomes: list[Outcome]) -> None:
+def test_the_statement_for_many_records_what_the_whole_one_would(outcomes: list[Outcome]) -> None:
     told = []
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        for name in ("short", "whole"):
+        for name in ("many", "whole"):
             if name == "whole":
-                patch.setattr(settling, "_is_plain", lambda *_: False)
+                patch.setattr(settling, "_says_no_more", lambda *_: False)
             path = Path(folder, f"{name}.db")
             plan_into(path, VERSIONS)
             settle(path, *outcomes)
@@ -53,12 +53,40 @@ def test_the_short_statement_records_what_the_whole_one_would(outcomes: list[Out
     assert told[0] == told[1]
 
 
-def test_an_ordinary_outcome_takes_the_short_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ordinary_outcome_takes_the_way_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "blobmove.db"
     plan_into(path, VERSIONS)
     monkeypatch.setattr(settling, "_WHOLE", "no statement at all")
     settle(path, replace(copied("a"), crc64=None))
     assert row(path, "a", "state, md5, blob_etag") == ("copied", bytes.fromhex(E1), "0x8D1")
+
+
+@pytest.mark.parametrize("number", [1, 9, 61, 311])
+def test_many_are_recorded_whatever_their_number(tmp_path: Path, number: int) -> None:
+    path, keys = tmp_path / "blobmove.db", [f"key-{one}" for one in range(number)]
+    plan_into(path, [ObjectVersion(key, 10, E1) for key in keys])
+    settle(path, *(replace(copied(key), crc64=None) for key in keys))
+    assert rows(path, "state", "state = 'copied'") == [("copied",)] * number
+    kept, anew = counted(path)
+    assert kept == anew
+
+
+def test_one_that_is_not_as_planned_is_recorded_with_all_others_of_its_batch_and_counted_once(tmp_path: Path) -> None:
+    path, ends = tmp_path / "blobmove.db", [replace(copied(key), crc64=None) for key in "ab"]
+    plan_into(path, [ObjectVersion("a", 10, E1), ObjectVersion("b", 10, E1)])
+    with CheckpointWriter(path, "copy") as writer:
+        writer.settle(ends[:1])
+        writer.settle(ends)
+    assert rows(path, "key, state, attempts", "true") == [("a", "copied", 2), ("b", "copied", 1)]
+    kept, anew = counted(path)
+    assert kept == anew
+
+
+def test_a_version_other_than_planned_is_not_recorded_as_the_planned_one(tmp_path: Path) -> None:
+    path = tmp_path / "blobmove.db"
+    plan_into(path, VERSIONS)
+    settle(path, replace(copied("a", E3), crc64=None, md5=bytes.fromhex(E3)))
+    assert row(path, "a", "etag, source_etag, md5") == (bytes.fromhex(E1), bytes.fromhex(E3), bytes.fromhex(E3))
 
 
 @pytest.mark.parametrize("outcome", [
