@@ -29,6 +29,10 @@ from blobmove.core.results import Failure, Totals
 
 _STATES = {number: state for state, number in STATES.items()}
 _COPY = f"o.id, coalesce(o.blob_name, o.key), coalesce(o.size, 0), {MD5}, o.blob_etag"
+_WORK = (
+    f"SELECT {TRANSFER_COLUMNS} FROM object_row o WHERE o.state = {PENDING}"
+    f" AND (o.size IS NULL OR o.size < {LARGE_BYTES}) AND o.id > ? ORDER BY o.id LIMIT ?"
+)
 _REPORT = (
     f"o.id, o.key, o.version_id, o.size, o.state, o.reason, o.detail, o.attempts, o.proof, {MD5}, o.crc64, "
     "coalesce(o.source_etag, o.etag), coalesce(o.blob_name, o.key), o.blob_etag, o.content_type, o.class, "
@@ -87,7 +91,15 @@ class CheckpointReader:
 
     def pending(self, after: int, limit: int) -> list[Transfer]:
         """The next page of work in hashed order, beginning behind row id `after`; without the large objects."""
-        return self._transfers(f"o.state = {PENDING} AND (o.size IS NULL OR o.size < {LARGE_BYTES})", after, limit)
+        return [transfer_out(row, self._words) for row in self._rows(_WORK, (after, limit))]
+
+    def fetch(self, after: int, limit: int) -> None:
+        """Wait for the disk in place of `pending` with the same words, which then finds the page in memory.
+
+        This is for a thread: one step of SQLite. Rows read there one by one give Python's lock away and take it back
+        with each, and the event loop stands in that queue (10 us of CPU an object on two CPUs).
+        """
+        self._rows(f"SELECT sum(length(key)) FROM ({_WORK})", (after, limit))
 
     def pending_large(self, after: tuple[int, int], limit: int) -> list[Transfer]:
         """The next page of large objects, the largest first, behind this (size, row id)."""
@@ -95,13 +107,6 @@ class CheckpointReader:
             f"SELECT {TRANSFER_COLUMNS} FROM object_row o INDEXED BY object_open_large"  # not all that is open, sorted
             f" WHERE o.state = {PENDING} AND o.size >= {LARGE_BYTES}"
             " AND o.size <= ?1 AND (o.size < ?1 OR o.id > ?2) ORDER BY o.size DESC, o.id LIMIT ?3", (*after, limit),
-        )
-        return [transfer_out(row, self._words) for row in rows]
-
-    def _transfers(self, where: str, after: int, limit: int) -> list[Transfer]:
-        rows = self._rows(
-            f"SELECT {TRANSFER_COLUMNS} FROM object_row o WHERE {where} AND o.id > ? ORDER BY o.id LIMIT ?",
-            (after, limit),
         )
         return [transfer_out(row, self._words) for row in rows]
 

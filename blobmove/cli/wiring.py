@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
-from blobmove.checkpoint.journal import FlipRun
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.values import Setup
 from blobmove.checkpoint.writer import CheckpointWriter
@@ -54,6 +53,7 @@ from blobmove.stores.http import HttpClient
 from blobmove.stores.s3.control import S3Control, S3Settings
 
 if TYPE_CHECKING:
+    from blobmove.checkpoint.journal import FlipRun
     from blobmove.cluster.coordinator import Crew
 
 T = TypeVar("T")

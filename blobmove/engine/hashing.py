@@ -3,51 +3,54 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final
 
 from anyio import to_thread
-from awscrt import checksums
 
 THREAD_BYTES: Final = 256 * 1024
 """From here on hashing goes to a thread: MD5 takes 1.7 ms a MiB (s3.md section 3)."""
 
-_CRC: Final[dict[str, tuple[Callable[[Any, int], int], Callable[[int, int, int], int], int]]] = {
-    "crc64nvme": (checksums.crc64nvme, checksums.combine_crc64nvme, 8),
-    "crc32c": (checksums.crc32c, checksums.combine_crc32c, 4),
-    "crc32": (checksums.crc32, checksums.combine_crc32, 4),
-}
+_CRC_BYTES: Final = {"crc64nvme": 8, "crc32c": 4, "crc32": 4}
+"""The CRCs of S3 and how long they are."""
+
+
+@cache
+def _awscrt(name: str) -> Any:  # noqa: ANN401 - a function of a library without types
+    """A function of awscrt. Loaded at need (50 ms of CPU): objects whose ETag is an MD5 have none."""
+    from awscrt import checksums
+
+    return getattr(checksums, name)
 
 
 def crc64(body: Any) -> int:  # noqa: ANN401 - anything with the buffer protocol
     """CRC-64/NVME, the checksum both clouds share."""
-    return int(checksums.crc64nvme(body, 0))
+    return int(_awscrt("crc64nvme")(body, 0))
 
 
 def digest(algorithm: str, body: Any) -> bytes:  # noqa: ANN401 - anything with the buffer protocol
     """The raw digest, CRCs big-endian as S3 writes them."""
-    if algorithm in _CRC:
-        compute, _, width = _CRC[algorithm]
-        return int(compute(body, 0)).to_bytes(width, "big")
+    if is_crc(algorithm):
+        return crc_of(algorithm, body).to_bytes(_CRC_BYTES[algorithm], "big")
     return hashlib.new(algorithm, body).digest()
 
 
 def is_crc(algorithm: str) -> bool:
     """Whether blocks can be hashed in any order and joined afterwards."""
-    return algorithm in _CRC
+    return algorithm in _CRC_BYTES
 
 
 def crc_of(algorithm: str, body: Any) -> int:  # noqa: ANN401 - anything with the buffer protocol
-    return int(_CRC[algorithm][0](body, 0))
+    return int(_awscrt(algorithm)(body, 0))
 
 
 def join_crcs(algorithm: str, pieces: Sequence[tuple[int, int]]) -> bytes:
     """The CRC of a whole from (crc, length) of its pieces in order, big-endian."""
-    _, combine, width = _CRC[algorithm]
-    whole = 0
+    combine, whole = _awscrt(f"combine_{algorithm}"), 0
     for crc, length in pieces:
         whole = int(combine(whole, crc, length))
-    return whole.to_bytes(width, "big")
+    return whole.to_bytes(_CRC_BYTES[algorithm], "big")
 
 
 async def digest_away(algorithm: str, body: Any) -> bytes:  # noqa: ANN401 - anything with the buffer protocol

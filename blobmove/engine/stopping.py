@@ -16,18 +16,19 @@ class Stop:
     error: BlobmoveError | None = None
     why: str = ""
     signal: int = 0
+    asked: bool = False
     event: anyio.Event = field(default_factory=anyio.Event)
 
     def ask(self, why: str, *, error: BlobmoveError | None = None, signal: int = 0) -> bool:
         """Ask the run to end; False if it was asked before."""
-        if self.event.is_set():
+        if self.asked:
             return False
-        self.why, self.error, self.signal = why, error, signal
+        self.asked, self.why, self.error, self.signal = True, why, error, signal
         self.event.set()
         return True
 
     def is_set(self) -> bool:
-        return self.event.is_set()
+        return self.asked  # every object looks several times; the event is for those who wait
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, but not beyond the moment the run is asked to end."""

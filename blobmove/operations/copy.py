@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from anyio import CapacityLimiter, to_thread
+from anyio import Lock, to_thread
 
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
@@ -30,7 +30,8 @@ from blobmove.operations.troubles import explain
 if TYPE_CHECKING:
     from blobmove.cluster.coordinator import Crew
 
-PAGE: Final = 1000
+PAGE: Final = 200
+"""Objects read at once: so many take the event loop a millisecond or two."""
 PAGE_LARGE: Final = 100
 MAX_OBJECT_BYTES: Final = 2**63 - 1
 
@@ -55,7 +56,7 @@ class Copy:
     stop: Stop
     crew: Crew | None = None
     _recorder: Recorder = field(init=False)
-    _reading: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    _reading: Lock = field(default_factory=Lock)
 
     async def run(self) -> tuple[CopySummary, int, BlobmoveError | None]:
         """Copy until the plan is done or the run is stopped; the summary, the exit code, and why it stopped."""
@@ -110,13 +111,22 @@ class Copy:
 
     async def _pages(self) -> AsyncIterator[Sequence[Transfer]]:
         after = -1
-        while page := await to_thread.run_sync(self.reader.pending, after, PAGE, limiter=self._reading):
+        while True:
+            async with self._reading:
+                await to_thread.run_sync(self.reader.fetch, after, PAGE)
+                page = self.reader.pending(after, PAGE)
+            if not page:
+                return
             after = page[-1].id
             yield self._recorder.expect(page)
 
     async def _large_pages(self) -> AsyncIterator[Sequence[Transfer]]:
         after = (MAX_OBJECT_BYTES, -1)
-        while page := await to_thread.run_sync(self.reader.pending_large, after, PAGE_LARGE, limiter=self._reading):
+        while True:
+            async with self._reading:
+                page = await to_thread.run_sync(self.reader.pending_large, after, PAGE_LARGE)
+            if not page:
+                return
             after = (page[-1].size or 0, page[-1].id)
             yield self._recorder.expect(page)
 

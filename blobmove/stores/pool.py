@@ -6,12 +6,12 @@ import asyncio
 import os
 import re
 import ssl
+import sys
 from base64 import b64encode
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from blobmove.core.errors import UsageError
 from blobmove.stores.framing import Reply, Silence, WireError
@@ -218,10 +218,18 @@ def find_place(origin: str) -> Place:
         host, port = parts.hostname or "", parts.port or (443 if encrypted else 80)
     except ValueError:
         raise CannotConnect("the address is none") from None
-    named = getproxies().get(parts.scheme, "")
-    if not named or proxy_bypass(parts.netloc) or proxy_bypass(host):
-        return Place(host, port, encrypted)
-    return Place(host, port, encrypted, _proxy(named))
+    named = _named_proxy(parts.scheme, parts.netloc, host)
+    return Place(host, port, encrypted, _proxy(named) if named else None)
+
+
+def _named_proxy(scheme: str, netloc: str, host: str) -> str:
+    """The proxy that the environment or the system's settings name for this end, or empty."""
+    if sys.platform not in ("darwin", "win32") and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return ""  # nobody can name one: `urllib.request` need not be loaded, 20 ms of CPU
+    from urllib.request import getproxies, proxy_bypass
+
+    named = getproxies().get(scheme, "")
+    return "" if not named or proxy_bypass(netloc) or proxy_bypass(host) else named
 
 
 def _proxy(named: str) -> Proxy:
