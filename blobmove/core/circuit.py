@@ -55,6 +55,8 @@ class Circuit:
         elif outcome.state in self.by_source:
             cleared = {Side.SOURCE}
         self.answered |= cleared
+        if not self.held:
+            return [outcome]
         freed = [doubt.outcome for doubt in self.held if doubt.side in cleared]
         self.held = [doubt for doubt in self.held if doubt.side not in cleared]
         return [*freed, outcome]
