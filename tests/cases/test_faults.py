@@ -13,7 +13,7 @@ from tests.cases.desk import Desk
 from tests.cases.railway import Railway
 from tests.cases.webs import lease
 from tests.cloud.control import Cloud
-from tests.cloud.specs import BlobSpec, ObjectSpec, Rule, Settings
+from tests.cloud.specs import BlobSpec, ObjectSpec, Rule, Settings, SideName
 
 OTHER: Final = ObjectSpec(key="an/other", size=10)
 MIB: Final = 1 << 20
@@ -112,6 +112,39 @@ def test_one_denied_object_fails_alone(case: Case, retry: bool, make_desk: MakeD
         desk.copy("--retry-failed", expect=1)
     record = desk.records()[case.key]
     assert (record["state"], record["reason"]) == ("failed", "E403-SOURCE")
+
+
+CODES_OF_403: Final = [
+    ("s3", "GetObject", "AccessDenied"), ("s3", "GetObject", "SignatureDoesNotMatch"),
+    ("azure", "PutBlob", "AuthorizationFailure"), ("azure", "PutBlob", "AuthorizationPermissionMismatch"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("side", "operation", "code"), CODES_OF_403)
+@of("F05")
+def test_whatever_the_403_of_one_object_is_called_it_fails_alone(
+    case: Case, side: SideName, operation: str, code: str, make_desk: MakeDesk
+) -> None:
+    """A proxy may rewrite the path of one key, a role may have a condition on names: the others are copied."""
+    others = [ObjectSpec(key=f"others/{number}", size=10) for number in range(3)]
+    desk = make_desk(case.spec(), *others)
+    desk.plan()
+    desk.cloud.rule(Rule(side=side, do="answer", operation=operation, key=case.key, status=403, code=code))
+    summary = desk.copy(expect=1)
+    assert (summary["outcomes"]["copied"], summary["outcomes"]["failed"]) == (3, 1)
+    assert desk.records()[case.key]["reason"] == ("E403-SOURCE" if side == "s3" else "E403-DESTINATION")
+
+
+@pytest.mark.parametrize("objects", [1, 2, 40])
+@pytest.mark.parametrize(("side", "operation", "code"), CODES_OF_403)
+@of("F05")
+def test_whatever_a_403_is_called_it_stops_the_run_where_all_have_it(
+    case: Case, side: SideName, operation: str, code: str, objects: int, make_desk: MakeDesk
+) -> None:
+    desk = make_desk(case.spec(), *(case.spec(key=f"deny/{number}") for number in range(objects - 1)))
+    desk.plan()
+    desk.cloud.rule(Rule(side=side, do="answer", operation=operation, status=403, code=code))
+    assert desk.copy(expect=4)["outcomes"]["pending"] == objects
 
 
 @of("F07")

@@ -36,8 +36,8 @@ _BY_CODE: Final = {
     "AccountIsDisabled": Kind.STOP_CONFIG,
     "InvalidAuthenticationInfo": Kind.EXPIRED,  # an expired or malformed bearer token: renewed once, then given up
     "AuthenticationFailed": Kind.EXPIRED,
-    "AuthorizationFailure": Kind.STOP_ACCESS,
-    "AuthorizationPermissionMismatch": Kind.STOP_ACCESS,
+    "AuthorizationFailure": Kind.DENIED,  # a firewall, or a SAS that reaches less than the container
+    "AuthorizationPermissionMismatch": Kind.DENIED,  # a role, or its condition on single blobs
     "AuthorizationProtocolMismatch": Kind.STOP_ACCESS,
     "AuthorizationServiceMismatch": Kind.STOP_ACCESS,
     "AuthorizationResourceTypeMismatch": Kind.STOP_ACCESS,

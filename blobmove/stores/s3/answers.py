@@ -31,7 +31,7 @@ _BY_CODE: Final = {
     "AuthorizationHeaderMalformed": Kind.STOP_CONFIG,
     "AuthorizationQueryParametersError": Kind.STOP_CONFIG,
     "InvalidAccessKeyId": Kind.STOP_ACCESS,
-    "SignatureDoesNotMatch": Kind.STOP_ACCESS,
+    "SignatureDoesNotMatch": Kind.DENIED,  # a wrong secret, or a proxy that rewrites the path of this key
     "InvalidToken": Kind.STOP_ACCESS,
     "RequestTimeTooSkewed": Kind.STOP_ACCESS,
     "AccountProblem": Kind.STOP_ACCESS,

@@ -25,7 +25,7 @@ CODES = [
     (404, "ContainerNotFound", Kind.STOP_CONFIG), (409, "ContainerBeingDeleted", Kind.STOP_CONFIG),
     (409, "ContainerDisabled", Kind.STOP_CONFIG), (403, "AccountIsDisabled", Kind.STOP_CONFIG),
     (401, "InvalidAuthenticationInfo", Kind.EXPIRED), (403, "AuthenticationFailed", Kind.EXPIRED),
-    (403, "AuthorizationFailure", Kind.STOP_ACCESS), (403, "AuthorizationPermissionMismatch", Kind.STOP_ACCESS),
+    (403, "AuthorizationFailure", Kind.DENIED), (403, "AuthorizationPermissionMismatch", Kind.DENIED),
     (403, "AuthorizationProtocolMismatch", Kind.STOP_ACCESS), (403, "AuthorizationServiceMismatch", Kind.STOP_ACCESS),
     (403, "AuthorizationResourceTypeMismatch", Kind.STOP_ACCESS),
     (403, "InsufficientAccountPermissions", Kind.STOP_ACCESS),

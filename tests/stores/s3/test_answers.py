@@ -30,7 +30,7 @@ def answer(status: int, text: str = "", **headers: str) -> Answer:
     (404, "NoSuchBucket", Kind.STOP_CONFIG), (301, "PermanentRedirect", Kind.STOP_CONFIG),
     (400, "AuthorizationHeaderMalformed", Kind.STOP_CONFIG),
     (400, "AuthorizationQueryParametersError", Kind.STOP_CONFIG),
-    (403, "InvalidAccessKeyId", Kind.STOP_ACCESS), (403, "SignatureDoesNotMatch", Kind.STOP_ACCESS),
+    (403, "InvalidAccessKeyId", Kind.STOP_ACCESS), (403, "SignatureDoesNotMatch", Kind.DENIED),
     (400, "InvalidToken", Kind.STOP_ACCESS), (403, "RequestTimeTooSkewed", Kind.STOP_ACCESS),
     (403, "AccountProblem", Kind.STOP_ACCESS), (403, "AllAccessDisabled", Kind.STOP_ACCESS),
     (404, "NoSuchKey", Kind.MISSING), (404, "NoSuchVersion", Kind.MISSING),
