@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blobmove.core.blocks import Block, block_id
 from blobmove.core.model import Transfer
 from blobmove.engine.bench import Bench
 from blobmove.engine.blockpass import BlockPass, SendBlock, Sums, Wanted
 from blobmove.engine.requests import Attempts
+from blobmove.engine.small import check_version
 from blobmove.stores.http import Body
 
 
@@ -44,7 +45,7 @@ def staging_pass(bench: Bench, staging: Staging, wanted: Wanted, attempts: Attem
 
 
 async def read_block(bench: Bench, transfer: Transfer, etag: str, block: Block, attempts: Attempts) -> Body:
-    """A block of the object as S3 has it. Raises StoreError."""
+    """A block of the object as S3 has it. Raises StoreError (CHANGED where it is one of another version)."""
     answer = await bench.s3.run(
         lambda: bench.source.get(
             transfer.key, etag=etag, version_id=transfer.version_id,
@@ -53,6 +54,7 @@ async def read_block(bench: Bench, transfer: Transfer, etag: str, block: Block, 
         attempts, corrupt=True, bulk=True,
     )
     bench.counters.bytes_read += block.length
+    check_version(replace(transfer, etag=etag), answer)
     await bench.bandwidth.pay(block.length)
     return answer.body
 
