@@ -12,7 +12,8 @@ ARGUED: Final[Mapping[str, str]] = {
     "K63": "the account's namespace is not asked for; there a second write finds a blob (409, azure-blob.md section"
            " 3.3) and is a conflict: nothing is overwritten",
     "R07": "the plan counts objects without a row, not their bytes or cost (`objects_without_row`, cli.md)",
-    "R11": "no command takes the content type from the database (cli.md): S3's is kept, the row is flipped",
+    "R11": "no flag repairs types (cli.md): S3's is kept, the row is flipped; only `--transfer server --content-from"
+           " rails`, which asks S3 for nothing, takes the type of the row, and so repairs it",
     "R13": "no command lists blobs that lost their row after the copy (cli.md); a plan after it counts the object as"
            " one without a row",
     "R15": "an undo tells how many rows name the service, not which of them need a reverse copy (cli.md)",

@@ -127,6 +127,16 @@ def test_the_content_type_stays_as_s3_has_it(case: Case, make_desk: MakeDesk) ->
     assert rails.row(case.key)["content_type"] == case.expect["headers"]["Content-Type"]
 
 
+@of("R11")
+def test_where_s3_is_not_asked_the_content_type_is_that_of_the_row(case: Case, make_desk: MakeDesk) -> None:
+    desk = make_desk(case.spec())
+    Railway.beside(desk, case)
+    desk.plan()
+    summary = desk.copy("--transfer", "server", "--content-from", "rails")
+    assert summary["requests"]["s3"] == {}
+    assert desk.holds(case).headers["Content-Type"] == case.expect["headers"]["Content-Type"]
+
+
 @of("R13")
 def test_a_row_purged_between_copy_and_flip_is_no_error(case: Case, make_desk: MakeDesk) -> None:
     assert case.id in ARGUED
