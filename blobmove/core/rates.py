@@ -66,6 +66,8 @@ class Pace:
         """A window of `span` seconds is over, with so many accepted and refused. How long the next must be at least."""
         accepted = good / span
         if self._phase is _Phase.MEASURING:
+            # Where fewer were sent than the pace allows (this machine stood still), their share tells more.
+            accepted = max(accepted, self.rate * good / max(1, good + refused))
             return self._measured(accepted, refused > good // 50)
         if self._phase is _Phase.ECHO:
             if self._fresh or refused > good // 5:

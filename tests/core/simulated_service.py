@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,6 +46,23 @@ class Service:
         return True, now + travel
 
 
+class Stalls:
+    """A machine that others keep busy: now and then it stands still. Times in seconds, drawn; for `Crowd.noticed`."""
+
+    def __init__(self, runs: float, stands: float, random: Random, until: float = 60.0) -> None:
+        self._ends: list[tuple[float, float]] = []
+        now = 0.0
+        while now < until:
+            start = now + random.expovariate(1 / runs)
+            now = start + random.expovariate(1 / stands)
+            self._ends.append((start, now))
+
+    def __call__(self, when: float) -> float:
+        """The moment itself, or the end of the stall in which it lies."""
+        number = bisect(self._ends, when, key=lambda stall: stall[0]) - 1
+        return max(when, self._ends[number][1]) if number >= 0 else when
+
+
 @dataclass
 class Crowd:
     """`clients` that ask again as soon as they are answered, under the tool's own rules of patience."""
@@ -53,6 +71,7 @@ class Crowd:
     control: Concurrency
     clients: int = 1000
     cost: float = 0.0  # seconds of the client's only thread for a request
+    noticed: Callable[[float], float] = lambda when: when  # when something of this moment is seen by the client
     accepted: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     slowest: list[tuple[float, float]] = field(default_factory=list)
@@ -79,7 +98,7 @@ class Crowd:
             self._send(now)
 
     def _later(self, when: float, what: str, told: tuple[float, int, bool] = (0.0, 0, True)) -> None:
-        heapq.heappush(self._events, (when, next(self._number), what, told))
+        heapq.heappush(self._events, (self.noticed(when), next(self._number), what, told))
 
     def _answered(self, now: float, sent: float, refusals: int, good: bool) -> None:
         if good:

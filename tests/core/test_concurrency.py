@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blobmove.core.concurrency import BESIDE_BULK, Concurrency
-from tests.core.simulated_service import Crowd, Service
+from tests.core.simulated_service import Crowd, Service, Stalls
 
 RATES = [200, 1000, pytest.param(5000, marks=pytest.mark.heavy), pytest.param(20_000, marks=pytest.mark.heavy)]
 LATENCIES = [0.001, 0.02, 0.1]
@@ -38,6 +40,20 @@ def test_whatever_burst_a_service_forgives_its_limit_is_kept(burst: float) -> No
     accepted, sent, refused = users.share(15, 25)
     assert 450 <= accepted <= sent <= 525
     assert refused < 0.02
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("burst", [0.02, 0.1])
+def test_a_machine_that_stands_still_now_and_then_learns_no_lower_limit_from_it(burst: float, seed: int) -> None:
+    """A quarter of the time it does nothing, and what it did not send then cannot have been accepted."""
+    users = crowd(Service(lambda _: 300, 0.02, jitter=0.004, burst_seconds=burst), most=512)
+    users = replace(users, noticed=Stalls(0.1, 0.03, Random(seed)))
+    users.run(30)
+    for start in (10, 20):
+        accepted, sent, refused = users.share(start, start + 10)
+        assert accepted >= 0.8 * 300
+        assert sent <= 1.05 * 300
+        assert refused < 0.02
 
 
 @pytest.mark.parametrize("latency", LATENCIES)

@@ -50,8 +50,16 @@ def test_a_limit_that_falls_while_it_is_measured_is_measured_again() -> None:
     pace = known(300)
     pace.turn(0.2, 30, 30)
     assert not pace.listens()
-    pace.turn(0.4, 60, 50)
+    pace.turn(0.4, 60, 56)
     assert pace.ceiling == pytest.approx(150)
+
+
+def test_what_was_not_sent_while_the_machine_stood_still_is_no_limit() -> None:
+    pace = known(300)
+    pace.turn(0.1, 29, 0)
+    pace.measure(0.1)
+    pace.turn(0.2, 20, 1)  # 105 a second, of 288 that were meant
+    assert pace.ceiling == pytest.approx(288 * 20 / 21)
 
 
 def test_it_comes_back_to_what_it_knows_soon_and_goes_beyond_it_gently() -> None:
