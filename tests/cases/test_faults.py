@@ -7,11 +7,12 @@ from typing import Final
 import pytest
 
 from blobmove.core.blocks import block_id, cut, fingerprint
+from blobmove.engine.hashing import crc64
 from tests.cases.catalogue import Case, of
 from tests.cases.conftest import MakeDesk
 from tests.cases.desk import Desk
 from tests.cases.railway import Railway
-from tests.cases.webs import lease
+from tests.cases.webs import lease, uploaded
 from tests.cloud.control import Cloud
 from tests.cloud.specs import BlobSpec, ObjectSpec, Rule, Settings, SideName
 
@@ -166,6 +167,7 @@ def test_retry_after_is_honoured(case: Case, make_desk: MakeDesk) -> None:
 
 OLD_BLOCKS: Final = {
     "of an older version": "",
+    "of an older version that began alike": "",
     "of another program, short ids": "{:06d}",
     "of another program, binary ids": "\x00\x01\x02\x03\x04\x05\x06\x07{:1d}",
     "of another program, ids of our length": "{:032d}",
@@ -180,8 +182,11 @@ def test_blocks_that_somebody_left_uncommitted_are_harmless(case: Case, ids: str
     desk = make_desk(case.spec(), OTHER)
     desk.plan()
     mark = fingerprint("old", case.size, cut((case.size,), MIB))
-    names = [OLD_BLOCKS[ids].format(number) or block_id(mark, number, 7) for number in range(3)]
-    staged = tuple((name, "mod251:3", MIB) for name in names)
+    alike = "alike" in ids
+    crcs = [crc64(case.body[at * MIB:(at + 1) * MIB]) if alike else 7 for at in range(3)]
+    names = [OLD_BLOCKS[ids].format(number) or block_id(mark, number, crcs[number]) for number in range(3)]
+    starts = [number * MIB % 251 if alike else 3 for number in range(3)]
+    staged = tuple((name, f"mod251:{start}", MIB) for name, start in zip(names, starts, strict=True))
     for name in (case.key, OTHER.key):
         desk.cloud.put_blobs(desk.container, BlobSpec(name=name, committed=False, staged=staged))
     desk.copy(*BLOCKS)
@@ -193,6 +198,26 @@ def test_blocks_that_somebody_left_uncommitted_are_harmless(case: Case, ids: str
     other = desk.blob(OTHER.key)
     assert other is not None
     assert other.size == OTHER.size
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["the right bytes", "a wrong byte"])
+@pytest.mark.parametrize("how", [(), BLOCKS], ids=["whole", "in blocks"])
+@of("F15")
+def test_an_md5_that_another_tool_only_claims_is_not_believed(
+    case: Case, how: tuple[str, ...], right: bool, make_desk: MakeDesk
+) -> None:
+    """Azure stores what Put Block List is told (azure-blob.md section 2): the bytes are read."""
+    desk = make_desk(case.spec())
+    desk.plan()
+    body = case.body if right else case.body[:-1] + bytes([case.body[-1] ^ 1])
+    uploaded(desk.cloud, desk.container, case.key, body, claimed=case.md5)
+    summary = desk.copy(*how, expect=int(not right))
+    record = desk.records()[case.key]
+    assert (record["state"], record["reason"]) == (("present", None) if right else ("conflict", "destination-differs"))
+    assert summary["requests"]["azure"]["GetBlob"] >= 1
+    blob = desk.blob(case.key)
+    assert blob is not None
+    assert blob.writes == 1
 
 
 @of("F15")

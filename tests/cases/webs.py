@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from hashlib import md5
 from http.client import HTTPConnection
 from urllib.parse import quote, unquote
 from xml.etree import ElementTree
@@ -27,6 +29,27 @@ def listed(cloud: Cloud, container: str) -> list[str]:
 def fetched(cloud: Cloud, container: str, name: str) -> bytes:
     """The body of one blob, asked for by its name with every character encoded."""
     return _get(cloud, f"{container}/{quote(name, safe='')}?")
+
+
+def uploaded(cloud: Cloud, container: str, name: str, body: bytes, *, claimed: str) -> None:
+    """Another tool uploads a blob in one block, and claims this MD5 (hexadecimal) of the whole."""
+    block = base64.b64encode(b"000000").decode()
+    blocks = f"<BlockList><Latest>{block}</Latest></BlockList>".encode()
+    told = base64.b64encode(bytes.fromhex(claimed)).decode()
+    _put(cloud, f"{container}/{quote(name, safe='')}?comp=block&blockid={quote(block, safe='')}&", body)
+    _put(cloud, f"{container}/{quote(name, safe='')}?comp=blocklist&", blocks, {
+        "x-ms-blob-content-md5": told, "Content-MD5": base64.b64encode(md5(blocks).digest()).decode()})
+
+
+def _put(cloud: Cloud, target: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+    connection = HTTPConnection("127.0.0.1", cloud.azure_port, timeout=30)
+    try:
+        connection.request("PUT", f"/{ACCOUNT}/{target}{SAS}", body, headers or {})
+        response = connection.getresponse()
+        answer = response.read()
+        assert response.status == 201, answer
+    finally:
+        connection.close()
 
 
 def _get(cloud: Cloud, target: str) -> bytes:
