@@ -42,6 +42,8 @@ LARGE: Final = (
 )  # fmt: skip
 """One of each way to prove a large object. The last one has nothing: it is read back."""
 
+BY_AZURE: Final = ("--transfer", "auto")
+
 NOT_TO_COPY: Final = (
     ObjectSpec(key="archived", size=100, storage_class="GLACIER"),
     ObjectSpec(key="no name for Azure.", size=10),
@@ -76,12 +78,16 @@ class SqliteApplication:
 
 @dataclass
 class Company:
-    """One bucket, one container, one database, one folder. `objects` are those that are to be copied, by key."""
+    """One bucket, one container, one database, one folder. `objects` are those that are to be copied, by key.
+
+    `route`: flags of `copy` that say which way bytes go, none for through this machine.
+    """
 
     cloud: Cloud
     terminal: Terminal
     database: Application
     objects: dict[str, StoredObject] = field(default_factory=dict)
+    route: tuple[str, ...] = ()
 
     @classmethod
     def found(
@@ -185,7 +191,7 @@ class Company:
 
     @property
     def copy_words(self) -> tuple[str, ...]:
-        return ("copy", "--resume", "--json", *MOVING)
+        return ("copy", "--resume", "--json", *MOVING, *self.route)
 
     def undo_words(self, run: int) -> tuple[str, ...]:
         return ("flip-service", "--undo", str(run), "--confirm", "azure", *_IN_BATCHES)
