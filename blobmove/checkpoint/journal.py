@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Sequence
 
 RowId = int | str
+MOST_ID: Final = 2**63 - 1
+"""The largest integer that SQLite stores; MySQL's unsigned bigint goes twice as far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +239,17 @@ def _packed(ids: Collection[RowId]) -> str:
 
 
 def _least(ids: Sequence[RowId]) -> RowId:
-    return min(ids)
+    return _held(min(ids))
 
 
 def _most(ids: Sequence[RowId]) -> RowId:
-    return max(ids)
+    return _held(max(ids))
+
+
+def _held(row_id: RowId) -> RowId:
+    """The columns of a batch's ends hold at most MOST_ID: an unsigned bigint beyond it counts as that. Batches beyond
+    it are then looked into although they need not be; none is overlooked."""
+    return min(row_id, MOST_ID) if isinstance(row_id, int) else row_id
 
 
 def _unpacked(ids: str | None) -> set[RowId]:

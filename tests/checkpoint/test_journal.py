@@ -176,3 +176,14 @@ def test_the_way_back_of_a_million_rows_is_found_by_key(connection: sqlite3.Conn
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
         scans = [step for step in plan if step.startswith(("SCAN flip_batch", "SCAN b")) and "INDEX" not in step]
         assert scans == [], plan
+
+
+def test_ids_of_an_unsigned_bigint_beyond_what_sqlite_stores_are_kept_and_found(journal: FlipJournal) -> None:
+    far = 2**63 + 5
+    run = journal.open_run(RUN)
+    journal.write_batches(run, AT, [batch(1, 7, far), batch(2, far + 1, 2**64 - 1)])
+    assert [one.ids for one in journal.unsettled()] == [(7, far), (far + 1, 2**64 - 1)]
+    journal.settle_batch(run, 1, AT, 2, [])
+    journal.settle_batch(run, 2, AT, 2, [2**64 - 1])
+    assert ids_to_undo(journal, run) == [(7, far), (far + 1,)]
+    assert journal.journaled([far, far + 1, far + 2, 2**64 - 1], "azure") == {far, far + 1}
