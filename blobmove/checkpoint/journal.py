@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from blobmove.checkpoint.values import MOST_INTEGER
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Sequence
 
 RowId = int | str
-MOST_ID: Final = 2**63 - 1
-"""The largest integer that SQLite stores; MySQL's unsigned bigint goes twice as far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +247,9 @@ def _most(ids: Sequence[RowId]) -> RowId:
 
 
 def _held(row_id: RowId) -> RowId:
-    """The columns of a batch's ends hold at most MOST_ID: an unsigned bigint beyond it counts as that. Batches beyond
-    it are then looked into although they need not be; none is overlooked."""
-    return min(row_id, MOST_ID) if isinstance(row_id, int) else row_id
+    """The columns of a batch's ends hold at most MOST_INTEGER: an unsigned bigint beyond it counts as that. Batches out
+    there are then looked into although they need not be; none is overlooked."""
+    return min(row_id, MOST_INTEGER) if isinstance(row_id, int) else row_id
 
 
 def _unpacked(ids: str | None) -> set[RowId]:

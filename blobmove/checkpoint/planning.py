@@ -17,7 +17,7 @@ from blobmove.checkpoint.adoption import adopt_rows, count_change
 from blobmove.checkpoint.counts import recount
 from blobmove.checkpoint.file import explained
 from blobmove.checkpoint.schema import PROVEN
-from blobmove.checkpoint.values import class_in, etag_in, read_setup
+from blobmove.checkpoint.values import MOST_INTEGER, class_in, etag_in, read_setup
 from blobmove.checkpoint.words import MOST
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import RefusedError
@@ -115,7 +115,8 @@ class PlanStage:
     def add_rails(self, facts: Sequence[tuple[str, RailsFacts, bool | None]]) -> None:
         """Gather rows of `active_storage_blobs`: key, facts, attached."""
         rows = [
-            (slot(key), key, row.id, row.service_name, row.size, row.md5, row.sha256, row.content_type, attached)
+            (slot(key), key, _storable(row.id), row.service_name, row.size, row.md5, row.sha256, row.content_type,
+             attached)
             for key, row, attached in facts
         ]
         self._note(text for _, row, _ in facts for text in (row.service_name, row.content_type))
@@ -268,3 +269,8 @@ def _incoming_row(row: Planned) -> tuple[Any, ...]:
         decision.blob_name, decision.state.value, decision.reason or None,
         row.proof.value if row.proof else None, row.referenced,
     )
+
+
+def _storable(row_id: int | str) -> int | str:
+    """An unsigned bigint that SQLite cannot store is kept as text: it is only ever shown."""
+    return str(row_id) if isinstance(row_id, int) and row_id > MOST_INTEGER else row_id

@@ -14,6 +14,9 @@ from blobmove.core.model import RailsFacts, Transfer
 
 Row: TypeAlias = tuple[Any, ...]
 
+MOST_INTEGER: Final = 2**63 - 1
+"""The largest that SQLite stores; ids of MySQL's unsigned bigint go twice as far."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:

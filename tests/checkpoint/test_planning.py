@@ -113,6 +113,13 @@ def test_the_gathered_rails_rows_are_found_by_key(path: Path) -> None:
         assert stage.rails_of(["a", "x", *(f"key-{number}" for number in range(2000))]) == {"a": facts}
 
 
+def test_an_id_beyond_what_sqlite_stores_is_kept_as_text(path: Path) -> None:
+    facts = RailsFacts(2**63, "amazon", 10, None, None, None)
+    with CheckpointWriter(path, "plan", create=True) as writer, PlanStage(writer) as stage:
+        stage.add_rails([("a", facts, None)])
+        assert stage.rails_of(["a"]) == {"a": replace(facts, id="9223372036854775808")}
+
+
 def test_the_same_plan_again_keeps_what_is_proven(path: Path) -> None:
     plan_into(path, [A, B])
     settle(path, copied("a"))
