@@ -28,6 +28,7 @@ from blobmove.operations.flip_walk import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from blobmove.core.flipping import Candidate, Outlook, ServerFacts
     from blobmove.core.results import FlipResult
@@ -196,8 +197,18 @@ class _Flip:
         if path is None:
             return None
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").split("\n")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError("E404-IDS", f"the file of ids {path} cannot be read", cause=str(error)) from None
-        written = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-        return list(dict.fromkeys(self._doors.table.parse_id(one) for one in written))
+        written = [(number, line.strip()) for number, line in enumerate(lines, start=1)]
+        ids = [self._id(path, number, one) for number, one in written if one and not one.startswith("#")]
+        if not ids:
+            raise UsageError("E400-IDS", f"{path} holds no id", hint="one id a line")
+        return list(dict.fromkeys(ids))
+
+    def _id(self, path: Path, number: int, written: str) -> RowId:
+        """What stands in that line of the file."""
+        try:
+            return self._doors.table.parse_id(written)
+        except UsageError as error:
+            raise UsageError(error.code, f"line {number} of {path}: {error.message}", hint=error.hint) from None

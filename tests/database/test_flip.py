@@ -10,7 +10,7 @@ from blobmove.core.errors import RefusedError, UsageError
 from blobmove.core.events import FlipProgress, Note, Problem
 from blobmove.core.model import State
 from blobmove.operations.flip_doors import Approval
-from tests.database.application import Operator
+from tests.database.application import Operator, fill
 from tests.database.conftest import MakeOperator
 
 
@@ -137,12 +137,30 @@ def test_a_limit_and_a_list_of_ids_flip_a_canary_and_count_the_rest_as_remaining
     assert second.next == "blobmove flip-service --from amazon --to azure"
 
 
-def test_an_id_that_cannot_be_one_is_refused_before_anything_changes(operator: Operator, tmp_path: Path) -> None:
-    operator.book.enter(*operator.application.add_many([1]))
-    (tmp_path / "ids").write_text("1\nx'); DROP TABLE\n")
-    with pytest.raises(UsageError, match="is not an id"):
+@pytest.mark.parametrize("line", ["x'); DROP TABLE", "1_0", "+1", "１", "1,2", "1.0", "1\f2", "9" * 30, "id"])
+def test_an_id_that_cannot_be_one_is_refused_before_anything_changes(
+    operator: Operator, tmp_path: Path, line: str
+) -> None:
+    """Python would read `1_0` as ten."""
+    fill(operator, 10)
+    (tmp_path / "ids").write_text(f"1\n{line}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"line 2 of .*ids: .* is not an id") as raised:
         operator.flips(ids=tmp_path / "ids")
-    assert operator.application.names() == {1: "amazon"}
+    assert raised.value.code == "E400-IDS"
+    assert set(operator.application.names().values()) == {"amazon"}
+
+
+def test_a_file_of_ids_from_another_system_is_read_and_an_empty_one_refused(
+    operator: Operator, tmp_path: Path
+) -> None:
+    fill(operator, 3)
+    ids = tmp_path / "ids"
+    ids.write_text("# nothing yet\n\n")
+    with pytest.raises(UsageError, match="holds no id"):
+        operator.flips(ids=ids)
+    ids.write_bytes("\ufeff1\r\n\t3 \r\n3\r\n".encode())
+    assert operator.flips(ids=ids).flipped == 2
+    assert operator.application.names() == {1: "azure", 2: "amazon", 3: "azure"}
 
 
 def test_uuid_tables_flip_and_come_back(make_operator: MakeOperator) -> None:

@@ -7,6 +7,7 @@ Whatever a driver raises leaves this room as a BlobmoveError (the operator can c
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -199,7 +200,7 @@ class RailsDatabase:
         kind = self._blobs.c.id.type
         try:
             if isinstance(kind, BigInteger):
-                return int(written)
+                return _number(written, self.url.dialect)
             return str(UUID(written)) if isinstance(kind, Uuid) else written
         except ValueError:
             raise UsageError("E400-IDS", f"{written!r} is not an id of {BLOBS}", hint="one id a line") from None
@@ -354,3 +355,13 @@ class RailsDatabase:
     def _read(self, query: Select[*tuple[Any, ...]], attached: bool) -> list[BlobRow]:
         with self._transaction() as connection:
             return [blob_row(row, attached) for row in connection.execute(query)]
+
+
+def _number(written: str, dialect: str) -> int:
+    """Digits alone: Python reads more as a number (`1_000`, `+5`, other alphabets) than anybody means by an id."""
+    if not re.fullmatch(r"-?[0-9]+", written):
+        raise ValueError(written)
+    number = int(written)
+    if not -(2**63) <= number < 2 ** (64 if dialect == "mysql" else 63):
+        raise ValueError(written)
+    return number
