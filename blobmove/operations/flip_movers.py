@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from blobmove.core.errors import UsageError
+from blobmove.core.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,23 +106,37 @@ class SqlMover(DryMover):
         self._changes: Sequence[Change] = ()
 
     def __enter__(self) -> SqlMover:
-        try:
-            for path in (self.path, self.undo_path):
-                self._files.append(path.open("w", encoding="utf-8"))
-        except OSError as error:
-            self._close()
-            cause = error.strerror or str(error)
-            raise UsageError("E403-FILE", f"{self.path} cannot be written", cause=cause, hint="--sql FILE") from None
+        """Raises RefusedError E409-FILE rather than write over the only way back of statements that were run."""
+        for path in (self.path, self.undo_path):
+            try:
+                self._files.append(path.open("x", encoding="utf-8"))
+            except FileExistsError:
+                self._remove()
+                raise RefusedError(
+                    "E409-FILE", f"{path} is there already", cause="it may be the only way back of what was run",
+                    hint="--sql with another name; or move both files away",
+                ) from None
+            except OSError as error:
+                self._remove()
+                cause = error.strerror or str(error)
+                raise UsageError("E403-FILE", f"{path} cannot be written", cause=cause, hint="--sql FILE") from None
+        for file in self._files:
+            file.writelines(f"{statement};\n" for statement in self._table.script())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._close()
-
-    def _close(self) -> None:
+        """What an error has cut short is of no use to anybody."""
+        if kind is not None:
+            self._remove()
         for file in self._files:
             file.close()
+
+    def _remove(self) -> None:
+        for file in self._files:
+            file.close()
+            Path(file.name).unlink(missing_ok=True)
 
     def prepare(self, changes: Sequence[Change]) -> None:
         super().prepare(changes)

@@ -12,6 +12,7 @@ from blobmove.core.model import State
 from blobmove.operations.flip_doors import Approval
 from tests.database.application import Operator, fill
 from tests.database.conftest import MakeOperator
+from tests.database.test_flip_trouble import around, at_call
 
 
 def test_rows_whose_files_are_proven_name_the_new_service_and_no_other_column_changes(operator: Operator) -> None:
@@ -264,3 +265,35 @@ def test_sql_for_a_dba_does_what_the_flip_would_do_and_its_undo_takes_it_back(
     for statement in (tmp_path / "flip.undo.sql").read_text().splitlines():
         operator.application.execute(statement.rstrip(";"))
     assert operator.application.table() == before
+
+
+def test_sql_for_a_dba_waits_and_locks_as_the_flip_itself(operator: Operator, tmp_path: Path) -> None:
+    """At MySQL's own isolation a range would block the INSERT of every new blob."""
+    fill(operator, 3)
+    operator.flips(Approval(), sql=tmp_path / "flip.sql")
+    *settings, update = (tmp_path / "flip.sql").read_text().splitlines()
+    assert update.startswith("UPDATE active_storage_blobs")
+    assert any("READ COMMITTED" in one for one in settings) == (operator.application.server.kind != "sqlite")
+    assert any("lock" in one and "timeout = " in one for one in settings) == bool(settings)
+    assert (tmp_path / "flip.undo.sql").read_text().splitlines()[:-1] == settings
+
+
+@pytest.mark.parametrize("name", ["flip.sql", "flip.undo.sql"])
+def test_sql_never_writes_over_the_way_back_of_statements_that_were_run(
+    operator: Operator, tmp_path: Path, name: str
+) -> None:
+    fill(operator, 3)
+    (tmp_path / name).write_text("kept")
+    with pytest.raises(RefusedError) as raised:
+        operator.flips(Approval(), sql=tmp_path / "flip.sql")
+    assert raised.value.code == "E409-FILE"
+    assert [(file.name, file.read_text()) for file in tmp_path.glob("*.sql")] == [(name, "kept")]
+
+
+def test_sql_that_an_error_has_cut_short_is_not_left_behind(operator: Operator, tmp_path: Path) -> None:
+    fill(operator, 4)
+    gone = around("candidates", before=at_call(2, lambda: operator.application.execute(
+        "ALTER TABLE active_storage_blobs RENAME TO blobs_of_old")))  # fmt: skip
+    with pytest.raises(UsageError, match="there is no table active_storage_blobs"):
+        operator.flips(Approval(), sql=tmp_path / "flip.sql", batch_size=2, wrap=gone)
+    assert list(tmp_path.glob("*.sql")) == []

@@ -220,6 +220,10 @@ class RailsDatabase:
         still = f"{self._service_sql} = {quoted(old)}"
         return f"UPDATE {BLOBS} SET service_name = {quoted(new)} WHERE id IN ({listed}) AND {still};"
 
+    def script(self) -> tuple[str, ...]:
+        """What a file of such statements begins with, so that they wait and lock as ours do."""
+        return self._server.script
+
     def check_grants(self) -> None:
         """Raises AccessError E403-DATABASE unless this user may change `service_name`; changes and locks nothing."""
         if self._server.dry_update:

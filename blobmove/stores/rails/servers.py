@@ -28,6 +28,8 @@ class Server(Protocol):
 
     session: tuple[str, ...]
     """Statements for each new connection."""
+    script: tuple[str, ...]
+    """Those of them that an UPDATE needs."""
     dry_update: str
     """A prefix that has the server check the right to UPDATE without doing it; "" where there is none."""
 
@@ -73,12 +75,12 @@ class Server(Protocol):
 class MySQL:
     """MySQL 5.7 to 9.x and MariaDB."""
 
-    session: tuple[str, ...] = (
+    script: tuple[str, ...] = (
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",  # else a range blocks every INSERT of a blob
         f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}",
         f"SET SESSION lock_wait_timeout = {METADATA_WAIT_SECONDS}",
-        "SET SESSION group_concat_max_len = 16777216",  # a page of rows in one value
     )
+    session: tuple[str, ...] = (*script, "SET SESSION group_concat_max_len = 16777216")  # a page of rows in one value
     dry_update = "EXPLAIN "
 
     def __init__(self, url: DatabaseUrl) -> None:
@@ -153,6 +155,7 @@ class PostgreSQL:
         if path:
             schemas = ", ".join('"' + name.strip().strip('"').replace('"', '""') + '"' for name in path.split(","))
             self.session += (f"SET search_path TO {schemas}",)
+        self.script: tuple[str, ...] = self.session
         self._lock = _fingerprint("blobmove flip")
 
     def exact(self, column: str) -> ColumnElement[Any]:
@@ -196,6 +199,7 @@ class SQLite:
     """A file on this machine."""
 
     session: tuple[str, ...] = ()
+    script: tuple[str, ...] = ()
     dry_update = ""
 
     def __init__(self, url: DatabaseUrl) -> None:
