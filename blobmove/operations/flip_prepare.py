@@ -39,6 +39,7 @@ def look_at_server(doors: FlipDoors, facts: ServerFacts, patience: Patience, app
     if problem is not None:
         doors.listener(Note(f"{problem.message}: the real run will refuse"))
         return  # a read-only server may answer the next question with a wrong reason
+    _tell_doubt(doors, facts)
     try:
         patience.ask(doors.table.check_grants)
     except AccessError as error:
@@ -53,6 +54,7 @@ def make_ready(doors: FlipDoors, facts: ServerFacts, patience: Patience, approva
     problem = _role_problem(doors, facts, allow_replica=approval.replica)
     if problem is not None:
         raise problem
+    _tell_doubt(doors, facts)
     patience.ask(doors.table.check_grants)
     patience.ask(doors.table.lock)  # also: a killed run's session, and any UPDATE it had under way, is over by now
     for batch in doors.journal.unsettled():
@@ -83,6 +85,14 @@ def _reconcile(doors: FlipDoors, patience: Patience, batch: UnsettledBatch) -> N
             f" {len(batch.ids) - len(kept)} of its {len(batch.ids)} rows were changed"
         )
     )
+
+
+def _tell_doubt(doors: FlipDoors, facts: ServerFacts) -> None:
+    """A check that could not be made is not one that was passed."""
+    if facts.replica is None:
+        told = f"this user may not ask whether the server at {doors.table.describe()} is itself a replica"
+        right = "GRANT REPLICATION CLIENT (MySQL) or SLAVE MONITOR (MariaDB) lets blobmove look"
+        doors.listener(Note(f"{told}: make sure that it is the writer which the application uses; {right}"))
 
 
 def _role_problem(doors: FlipDoors, facts: ServerFacts, *, allow_replica: bool) -> RefusedError | None:

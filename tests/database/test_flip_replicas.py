@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from blobmove.core.errors import AccessError, UsageError
+from blobmove.core.events import Note
+from blobmove.stores.rails.database import RailsDatabase
 from blobmove.stores.rails.replicas import ReplicaDatabase
 from tests.database.application import Operator, states
 from tests.database.conftest import MakeOperator
@@ -139,6 +141,43 @@ class TestMariaDb:
             there.close()
         finally:
             replica.execute("SET GLOBAL read_only = 1")
+
+    @pytest.mark.parametrize("named", [False, True], ids=["its only source", "a source with a name"])
+    def test_a_replica_is_recognised_by_whoever_asks(self, operator: Operator, named: bool) -> None:
+        """MariaDB's SHOW REPLICA STATUS is silent on sources that have a name."""
+        application, source = operator.application, "'other'" if named else ""
+        application.execute("CREATE OR REPLACE USER modest IDENTIFIED BY 'secret'")
+        application.execute("GRANT SELECT, UPDATE (service_name) ON active_storage_blobs TO modest")
+        place = application.url.split("@", 1)[1]
+        url = f"mysql2://modest:secret@{place}"
+        try:
+            application.execute(f"CHANGE MASTER {source} TO master_host = '127.0.0.1', master_port = 1,"
+                                " master_user = 'nobody'")
+            with application.database() as table:
+                assert table.facts().replica is True
+            with RailsDatabase.from_text(url) as table:
+                assert table.facts().replica is None, "one that stands still shows only to those who may look"
+            application.execute(f"START SLAVE {source}")
+            with RailsDatabase.from_text(url) as table:
+                until(lambda: table.facts().replica is True)
+        finally:
+            application.execute(f"STOP SLAVE {source}")
+            application.execute(f"RESET SLAVE {source} ALL")
+            application.execute("DROP USER modest")
+
+    def test_where_nobody_may_ask_the_role_the_operator_is_told(self, operator: Operator) -> None:
+        application = operator.application
+        application.execute("CREATE OR REPLACE USER modest IDENTIFIED BY 'secret'")
+        application.execute("GRANT SELECT, UPDATE (service_name) ON active_storage_blobs TO modest")
+        application.url = f"mysql2://modest:secret@{application.url.split('@', 1)[1]}"
+        try:
+            operator.flips(dry_run=True)
+            operator.flips()
+        finally:
+            application.execute("DROP USER modest")
+        told = [one.text for one in operator.events if isinstance(one, Note) and "is itself a replica" in one.text]
+        assert len(told) == 2
+        assert "SLAVE MONITOR" in told[0]
 
     def test_a_server_that_follows_nobody_is_no_replica(self, operator: Operator) -> None:
         with ReplicaDatabase(operator.application.url) as door:

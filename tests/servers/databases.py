@@ -97,7 +97,7 @@ class MySQLServer(DatabaseServer):
 
         return pymysql.connect(
             host=self.host, port=self.port, user=self.user, password=self.password, database=database,
-            charset="utf8mb4", autocommit=True, connect_timeout=10, read_timeout=60, write_timeout=60,
+            charset="utf8mb4", autocommit=True, connect_timeout=60, read_timeout=60, write_timeout=60,
         )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ class PostgreSQLServer(DatabaseServer):
 
         return psycopg.connect(
             host="127.0.0.1", port=self.port, user=USER, password=PASSWORD, dbname=database, autocommit=True,
-            connect_timeout=10,
+            connect_timeout=60,
         )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from blobmove.stores.rails.faults import read_code
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-_REPLICA_STATUS: Final = ("SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
+REPLICA_STATUS: Final = ("SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
 """MariaDB with all its sources; MySQL 8.0.22 and newer; older MySQL."""
 _UNKNOWN_WORDS: Final = frozenset({"1064", "1295"})
 _BEHIND: Final = ("seconds_behind_source", "seconds_behind_master")
@@ -54,11 +54,11 @@ def _postgres_lag(connection: Connection) -> tuple[bool, float | None]:
 
 
 def _mysql_lag(connection: Connection) -> tuple[bool, float | None]:
-    for number, statement in enumerate(_REPLICA_STATUS, start=1):
+    for number, statement in enumerate(REPLICA_STATUS, start=1):
         try:
             rows = [dict(row) for row in connection.execute(text(statement)).mappings()]
         except DBAPIError as error:
-            if read_code(error)[0] not in _UNKNOWN_WORDS or number == len(_REPLICA_STATUS):
+            if read_code(error)[0] not in _UNKNOWN_WORDS or number == len(REPLICA_STATUS):
                 raise
         else:
             return bool(rows), worst([_behind(row) for row in rows])

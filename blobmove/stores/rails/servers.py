@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from sqlalchemy import BINARY, ColumnElement, String, cast, collate, func, literal, literal_column, select, text
 from sqlalchemy.exc import DBAPIError
 
+from blobmove.stores.rails.health import REPLICA_STATUS
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -114,12 +116,13 @@ class MySQL:
         return str(value).lower() not in ("0", "off")
 
     def replica(self, connection: Connection) -> bool | None:
-        for statement in ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS"):
+        for statement in REPLICA_STATUS:  # with all sources first: MariaDB's other words leave out those with a name
             try:
                 return connection.execute(text(statement)).first() is not None
             except DBAPIError as error:  # another word on this version, or no right to ask
                 _raise_if_lost(error)
-        return None
+        running = connection.execute(text("SHOW GLOBAL STATUS LIKE 'Slaves_running'")).first()
+        return True if running and int(running[1]) else None  # MariaDB tells anyone; but not of one that stands still
 
     def position(self, connection: Connection) -> str | None:
         for statement in tuple(self._positions):
