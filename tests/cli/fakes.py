@@ -42,6 +42,7 @@ class FakeWiring:
     code: int = 0
     late_error: BaseException | None = None
     flip: FlipResult = FLIP
+    runs: Sequence[FlipRun] = RUNS
     running: str | None = None
 
     def _ask(self, settings: object) -> None:
@@ -86,4 +87,4 @@ class FakeWiring:
 
     def list_flip_runs(self, checkpoint: Path) -> Sequence[FlipRun]:
         """Answers with two runs."""
-        return RUNS
+        return self.runs

@@ -240,6 +240,25 @@ def test_an_undo_is_confirmed_with_the_name_it_takes_back(
     assert main(["flip-service", "--undo", "one"]) == 2
 
 
+def test_the_last_undo_takes_back_the_run_whose_name_was_confirmed(
+    wiring: FakeWiring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After a way back that is itself undone, the newest run with rows left is the one before it."""
+    there, _ = wiring.runs
+    back = replace(there, id=3, from_services=("azure",), to_service="amazon", flipped=5, unsettled=0)
+    undone = replace(there, id=4, from_services=("amazon",), to_service="azure", undo_of=3, flipped=5, unsettled=0)
+    wiring.runs = (there, back)
+    assert main(["flip-service", "--undo", "--to", "azure", "--confirm", "azure"]) == 2
+    assert "hint: --confirm amazon" in capsys.readouterr().err
+    wiring.runs = (there, back, undone)
+    assert main(["flip-service", "--undo", "--confirm", "amazon"]) == 2
+    assert wiring.asked == []
+    main(["flip-service", "--undo", "--confirm", "azure"])
+    wiring.runs = (replace(there, flipped=5, unsettled=0), replace(undone, undo_of=1))
+    main(["flip-service", "--undo"])
+    assert wiring.asked == [FlipSettings(undo="1", confirmed=True), FlipSettings(undo="last", confirmed=True)]
+
+
 @pytest.mark.parametrize(("changes", "code"), [
     ({"refused": {}, "rows": 1951}, 0), ({"refused": {"not-copied": 0}, "rows": 1951}, 0), ({}, 1),
     ({"refused": {}, "rows": 1956, "remaining": 5}, 6), ({"refused": {}, "stopped": "stop file s"}, 6),

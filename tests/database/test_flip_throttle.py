@@ -51,12 +51,12 @@ def test_above_the_critical_load_the_flip_ends_and_can_be_resumed(operator: Oper
 def test_a_lag_query_that_answers_null_waits_and_one_that_answers_words_is_refused(operator: Operator) -> None:
     fill(operator, 4)
     operator.tick = 1.0
-    operator.application.execute("CREATE TABLE heartbeat (lag float)")
+    operator.application.execute("CREATE TABLE heartbeat (behind float)")
     operator.application.execute("INSERT INTO heartbeat VALUES (NULL)")
     operator.while_asleep = lambda: len(operator.slept) == 2 and operator.application.execute(
-        "UPDATE heartbeat SET lag = 0.5"
+        "UPDATE heartbeat SET behind = 0.5"
     )
-    assert operator.flips(lag_query="SELECT lag FROM heartbeat", batch_size=4).flipped == 4
+    assert operator.flips(lag_query="SELECT behind FROM heartbeat", batch_size=4).flipped == 4
     assert states(operator)[:2] == [
         "waiting: the lag of --lag-query is unknown (replication stopped, or no answer)"
     ] * 2

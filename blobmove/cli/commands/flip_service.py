@@ -86,8 +86,11 @@ def command(runs: bool, confirm: str | None, **given: Any) -> int:  # noqa: ANN4
             faces.tell(born_text(born), born_document(born))
             return 0
         if not (settings.dry_run or settings.sql):
-            known = wiring.list_flip_runs(settings.checkpoint) if settings.undo else ()
-            _confirm(settings, confirm, words, known)
+            if settings.undo:
+                known = wiring.list_flip_runs(settings.checkpoint)
+                settings = _confirm_undo(settings, confirm, words, known)
+            else:
+                approve_flip(settings.to_service, confirm, words)
             settings = replace(settings, confirmed=True)
         result = wiring.run_flip(settings, faces.listener)
         faces.tell(flip_text(result, paint=faces.paint), flip_document(result))
@@ -103,12 +106,20 @@ def _check(settings: FlipSettings) -> None:
                          hint="blobmove flip-service --to azure --dry-run")
 
 
-def _confirm(settings: FlipSettings, confirm: str | None, words: Shared, runs: Sequence[FlipRun]) -> None:
-    """An undo is confirmed with the name the run had flipped to; without such a run, the operation says so itself."""
-    name = settings.to_service
-    if settings.undo:
-        last = settings.undo == "last"
-        wanted = [run for run in runs if (run.undo_of is None if last else str(run.id) == settings.undo)]
-        name = name or (max(wanted, key=lambda run: run.id).to_service if wanted else "")
-    if name:
-        approve_flip(name, confirm, words)
+def _confirm_undo(
+    settings: FlipSettings, confirm: str | None, words: Shared, runs: Sequence[FlipRun]
+) -> FlipSettings:
+    """An undo is confirmed with the name that its run had flipped to, and takes back that run and no other. Without
+    such a run nothing is asked: the operation says so itself."""
+    wanted = _last_with_rows(runs) if settings.undo == "last" else [one for one in runs if str(one.id) == settings.undo]
+    if not wanted:
+        return settings
+    approve_flip(wanted[0].to_service, confirm, words)
+    return replace(settings, undo=str(wanted[0].id))
+
+
+def _last_with_rows(runs: Sequence[FlipRun]) -> list[FlipRun]:
+    """The newest flip that has rows to take back, or may have: a batch of which nobody knows."""
+    undone = {run.id: sum(one.flipped for one in runs if one.undo_of == run.id) for run in runs}
+    left = [run for run in runs if run.undo_of is None and (run.flipped > undone[run.id] or run.unsettled)]
+    return sorted(left, key=lambda run: run.id)[-1:]
