@@ -141,6 +141,21 @@ class TestAddresses:
         assert isinstance(error, AccessError)
         assert error.code == "E401-DATABASE"
 
+    def test_a_locked_account_and_an_expired_password_are_access_errors(self, operator: Operator) -> None:
+        """Nobody waits a minute for these to pass, as for a server that is away."""
+        application = operator.application
+        if application.server.kind == "postgresql":
+            pytest.skip("there NOLOGIN is the counterpart, without a code of its own")
+        url = f"mysql2://shut:secret@{application.url.split('@', 1)[1]}"
+        application.execute("CREATE OR REPLACE USER shut IDENTIFIED BY 'secret'")
+        try:
+            application.execute("GRANT SELECT ON active_storage_blobs TO shut")
+            for how in ("ACCOUNT LOCK", "ACCOUNT UNLOCK PASSWORD EXPIRE"):
+                application.execute(f"ALTER USER shut {how}")
+                assert error_of(url).code == "E401-DATABASE", how
+        finally:
+            application.execute("DROP USER shut")
+
     def test_a_server_without_a_free_connection_says_so_and_is_asked_again_later(self, operator: Operator) -> None:
         application = operator.application
         mysql = application.server.kind != "postgresql"

@@ -31,7 +31,9 @@ _LOST: Final = frozenset({
     "1290", "1792", "1836",                                                    # read-only: a fail-over happened
     "57P01", "57P02", "57P03", "08000", "08003", "08006", "25006", "25P03", "25P02",
 })  # fmt: skip
-_PASSWORD: Final = frozenset({"1045", "1698", "28P01", "28000"})
+_PASSWORD: Final = frozenset({
+    "1045", "1698", "1820", "1862", "3118", "4151", "28P01", "28000",          # also expired, and locked accounts
+})  # fmt: skip
 _FULL: Final = frozenset({"1040", "1203", "1226", "53300", "53400"})
 _FULL_TEXT: Final = r"too many clients already|remaining connection slots|too many connections"
 _DATABASE_DENIED: Final = frozenset({"1044"})
@@ -75,17 +77,19 @@ def translate_connect(error: DBAPIError, url: DatabaseUrl) -> BlobmoveError:
     """What to raise when no connection could be made."""
     code, text = read_code(error)
     text = without_secrets(text, url)
-    if code in _PASSWORD or (code == "" and _is_password(text)):
-        return AccessError(
-            "E401-DATABASE", f"{url.describe()} refused the login", cause=text,
-            hint=f"check user and password in DATABASE_URL; {ESCAPES}",
-        )  # fmt: skip
+    if code == "" and _is_password(text):
+        return _refused_login(text, url)
     if code in _NO_DATABASE or (code == "" and re.search(r'database "[^"]*" does not exist', text)):
         return UsageError("E404-DATABASE", f"there is no database at {url.describe()}", cause=text)
     if code in _FULL or (code == "" and re.search(_FULL_TEXT, text)):
         return UsageError(
             "E429-DATABASE", f"{url.describe()} has no connection left", cause=f"{code} {text}".strip(),
             hint="a flip needs two, and one at each replica: raise the limit of this user, or wait",
+        )  # fmt: skip
+    if code == "3159" or "insecure transport" in text:
+        return UsageError(
+            "E000-DATABASE-TLS", f"{url.describe()} lets nobody in without TLS", cause=text,
+            hint="?ssl_mode=verify_identity in the URL, in the place of the ssl_mode that forbids it",
         )  # fmt: skip
     if "certificate" in text.lower():
         return UsageError(
@@ -98,7 +102,16 @@ def translate_connect(error: DBAPIError, url: DatabaseUrl) -> BlobmoveError:
     )  # fmt: skip
 
 
+def _refused_login(text: str, url: DatabaseUrl) -> AccessError:
+    return AccessError(
+        "E401-DATABASE", f"{url.describe()} refused the login", cause=text,
+        hint=f"check user and password in DATABASE_URL; {ESCAPES}",
+    )  # fmt: skip
+
+
 def _curable(code: str, text: str, url: DatabaseUrl) -> BlobmoveError | None:
+    if code in _PASSWORD:  # MariaDB lets in whose password has expired, and then refuses every statement
+        return _refused_login(text, url)
     if code in _GRANT or code in _DATABASE_DENIED:
         return AccessError(
             "E403-DATABASE", f"the user of {url.describe()} may not do what is needed", cause=text,

@@ -17,6 +17,7 @@ from blobmove.core.errors import RefusedError, UsageError
 from blobmove.stores.rails import driver
 from blobmove.stores.rails.driver import build_engine, mysql_arguments, postgresql_arguments
 from blobmove.stores.rails.entra import log_in_with_tokens
+from blobmove.stores.rails.faults import translate_connect
 from blobmove.stores.rails.url import parse_database_url
 
 
@@ -186,3 +187,11 @@ def test_every_wait_of_a_driver_has_an_end() -> None:
     assert min(mysql["connect_timeout"], mysql["read_timeout"], mysql["write_timeout"]) > 0
     postgresql = postgresql_arguments(parse_database_url("postgresql://app@db.acme.net/acme"))
     assert min(postgresql["connect_timeout"], postgresql["tcp_user_timeout"]) > 0
+
+
+def test_a_server_that_insists_on_tls_says_which_word_of_the_url_is_in_the_way() -> None:
+    """MySQL's 3159; MariaDB says no more than that the login is refused."""
+    fault = pymysql.err.OperationalError(3159, "Connections using insecure transport are prohibited")
+    url = parse_database_url("mysql2://u:p@db.internal/acme?ssl_mode=disabled")
+    error = translate_connect(sqlalchemy.exc.OperationalError("", {}, fault), url)
+    assert (error.code, "ssl_mode=verify_identity" in str(error.hint)) == ("E000-DATABASE-TLS", True)
