@@ -232,6 +232,7 @@ class FlipResult:
     `stopped` says why a run ended before its work was done ("" if it did not).
     Of a dry run only: `estimate_seconds` at least and at most, `log_bytes` that replicas will have to read, what the
     server says (`outlook`), and the rows that were `born` on the new service: they name it and no flip has let them.
+    `script` is the file that holds the statements instead, and `undo_script` the way back; "" for none.
     """
 
     from_services: tuple[str, ...]
@@ -262,6 +263,8 @@ class FlipResult:
     outlook: Outlook | None = None
     born: int = 0
     born_examples: tuple[str, ...] = ()
+    script: str = ""
+    undo_script: str = ""
 
 
 @dataclass(frozen=True, slots=True)

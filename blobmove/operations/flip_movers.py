@@ -101,7 +101,7 @@ class SqlMover(DryMover):
         super().__init__(pace)
         self._table = table
         self.path = path
-        self.undo_path = path.with_name(f"{path.stem}.undo{path.suffix}")
+        self.undo_path = undo_path_of(path)
         self._files: list[TextIO] = []
         self._changes: Sequence[Change] = ()
 
@@ -148,6 +148,11 @@ class SqlMover(DryMover):
         for old, new, ids in by_names(self._changes):
             there.write(self._table.statement(ids, old, new) + "\n")
             back.write(self._table.statement(ids, new, old) + "\n")
+
+
+def undo_path_of(path: Path) -> Path:
+    """Where the way back of the statements in `path` is written: FILE.undo.sql beside FILE.sql."""
+    return path.with_name(f"{path.stem}.undo{path.suffix}")
 
 
 def by_names(changes: Sequence[Change]) -> Iterator[tuple[str, str, list[RowId]]]:

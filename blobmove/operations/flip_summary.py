@@ -10,6 +10,7 @@ from blobmove.core.flipping import flip_seconds
 from blobmove.core.results import FlipResult
 from blobmove.core.settings import DEFAULT_CHECKPOINT
 from blobmove.operations.flip_born import Born
+from blobmove.operations.flip_movers import undo_path_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ class RunFacts:
 def summarise(settings: FlipSettings, table: BlobTable, facts: RunFacts, tally: Tally) -> FlipResult:
     """rows = flipped + sum(refused) + remaining, by construction."""
     sample = tally.sample
+    script = None if settings.dry_run or facts.undo_of is not None else settings.sql
     statement = table.statement([one.id for one in sample], sample[0].old, sample[0].new) if sample else ""
     return FlipResult(
         from_services=facts.from_services,
@@ -68,6 +70,8 @@ def summarise(settings: FlipSettings, table: BlobTable, facts: RunFacts, tally: 
         outlook=facts.outlook,
         born=facts.born.rows,
         born_examples=facts.born.examples,
+        script="" if script is None else str(script),
+        undo_script="" if script is None else str(undo_path_of(script)),
     )
 
 

@@ -61,7 +61,8 @@ def _how(result: FlipResult) -> list[str]:
     if result.batches:
         lines.append(f"How: {plural(result.batches, 'batch', 'batches')} of at most "
                      f"{plural(result.batch_size, 'row')} by primary key, one transaction each.")
-        lines.append("     Every old value is kept for --undo.")
+        kept = f"Nothing is journaled: the way back is in {result.undo_script} alone, keep it."
+        lines.append(f"     {kept if result.script else 'Every old value is kept for --undo.'}")
     if result.first_id is not None:
         lines.append(f"     First id {result.first_id}, last id {result.last_id}.")
     least, most = result.estimate_seconds
@@ -124,7 +125,10 @@ def _verdict(result: FlipResult, paint: Paint) -> list[str]:
             f" + {format_count(result.remaining)} left for later")
     verb = "take back" if result.undo_of is not None else "flip"
     past = "Took back" if result.undo_of is not None else "Flipped"
-    if result.dry_run:
+    if result.script:
+        lines = [f"The statements for {plural(result.flipped, 'row')} are in {result.script}."
+                 " Nothing has been changed."]
+    elif result.dry_run:
         lines = [f"Would {verb} {plural(result.flipped, 'row')}. Nothing has been changed."]
     else:
         run = f" Run {result.run} is in the journal." if result.run is not None else ""

@@ -182,6 +182,8 @@ def flip_document(result: FlipResult) -> Document:
         "last_id": result.last_id,
         "born": result.born,
         "born_examples": list(result.born_examples),
+        "sql": result.script or None,
+        "undo_sql": result.undo_script or None,
         "outlook": _outlook(result),
         "seconds": round(result.seconds, 3),
         "stopped": result.stopped,

@@ -228,6 +228,7 @@ def test_a_dry_flip_and_statements_in_a_file_need_no_confirmation(wiring: FakeWi
     assert main(["flip-service", "--to", "azure", "--dry-run"]) == 1
     assert main(["flip-service", "--to", "azure", "--sql", "flip.sql"]) == 1
     assert [settings.confirmed for settings in wiring.asked if isinstance(settings, FlipSettings)] == [False, False]
+    assert main(["flip-service", "--to", "azure", "--dry-run", "--sql", "flip.sql"]) == 2, "it would write no file"
 
 
 def test_an_undo_is_confirmed_with_the_name_it_takes_back(

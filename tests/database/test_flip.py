@@ -258,6 +258,7 @@ def test_sql_for_a_dba_does_what_the_flip_would_do_and_its_undo_takes_it_back(
     before = operator.application.table()
     result = operator.flips(Approval(), sql=tmp_path / "flip.sql", batch_size=3, to_service="az'ure\\x")
     assert (result.flipped, result.refused, result.dry_run) == (7, {"not-in-plan": 1}, True)
+    assert (result.script, result.undo_script) == (str(tmp_path / "flip.sql"), str(tmp_path / "flip.undo.sql"))
     assert operator.application.table() == before
     for statement in (tmp_path / "flip.sql").read_text().splitlines():
         operator.application.execute(statement.rstrip(";"))

@@ -259,3 +259,10 @@ Would flip 1,951 rows. Nothing has been changed.
 1,955 rows = 1,951 to flip + 4 refused + 0 left for later
 
 Next: blobmove flip-service --from amazon --from mirror --to azure"""
+
+
+def test_statements_in_a_file_are_not_said_to_be_kept_for_an_undo() -> None:
+    told = flip_text(replace(FLIP, script="flip.sql", undo_script="flip.undo.sql"))
+    assert "--undo" not in told
+    assert "Nothing is journaled: the way back is in flip.undo.sql alone, keep it." in told
+    assert "The statements for 1,951 rows are in flip.sql. Nothing has been changed." in told

@@ -101,6 +101,9 @@ def _check(settings: FlipSettings) -> None:
     if settings.undo and settings.undo != "last" and not settings.undo.isdecimal():
         raise UsageError("E400-USAGE", f"--undo {settings.undo}: a run is a number",
                          hint="blobmove flip-service --runs lists them")
+    if settings.dry_run and settings.sql is not None:
+        raise UsageError("E400-USAGE", "--dry-run would leave the file of --sql unwritten",
+                         hint="--sql alone: it changes nothing either")
     if not settings.undo and not settings.to_service:
         raise UsageError("E400-USAGE", "flip-service needs --to, the name of the service in config/storage.yml",
                          hint="blobmove flip-service --to azure --dry-run")
