@@ -27,10 +27,10 @@ def test_a_dry_run_tells_what_the_server_says_and_asks_nothing_to_change(operato
     session = dict(result.outlook.session)
     if kind == "mariadb":
         assert "READ-COMMITTED" in (session.get("tx_isolation"), session.get("transaction_isolation"))
-        assert session["innodb_lock_wait_timeout"] == "5"
+        assert session["innodb_lock_wait_timeout"] == "1"
         assert result.log_bytes == 9 * 370
     if kind == "postgresql":
-        assert (session["transaction_isolation"], session["lock_timeout"]) == ("read committed", "5s")
+        assert (session["transaction_isolation"], session["lock_timeout"]) == ("read committed", "1s")
         assert any(grant.startswith("UPDATE (") and "service_name" in grant for grant in result.outlook.grants)
     assert not any("identified" in grant.lower() for grant in result.outlook.grants)
 

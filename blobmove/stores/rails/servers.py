@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from blobmove.stores.rails.url import DatabaseUrl
 
-LOCK_WAIT_SECONDS: Final = 5
+LOCK_WAIT_SECONDS: Final = 1
+"""The shortest that MySQL knows. While an UPDATE waits for a row that somebody holds, it keeps the rows it has locked
+already from the application: with 5 seconds writers of other rows waited for 5 seconds each time, with 1 for 1
+(MariaDB 10.11, one row of 2,000 held for 12 seconds)."""
 METADATA_WAIT_SECONDS: Final = 10
 
 
