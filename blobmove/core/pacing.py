@@ -25,6 +25,8 @@ OTHER_CODES: Final = "other"
 _CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _FIRST_SECONDS: Final = 0.4
 _CAP_SECONDS: Final = 30.0
+_ASKED_CAP_SECONDS: Final = 600.0
+"""The most that Retry-After is heeded: both services ask for seconds, and a nonsense must not stop a run for ever."""
 
 _AGAIN: Final = {
     Kind.TRANSIENT: MAX_ATTEMPTS,
@@ -39,7 +41,7 @@ def pause(kind: Kind, attempt: int, jitter: float, retry_after: float | None = N
     """Seconds to wait before attempt `attempt` + 1 (attempts count from 1), or None to give up.
 
     Full jitter (`jitter` in [0, 1)) over a doubling window, so that a thousand requests refused together do not
-    come back together; what the service asks for in Retry-After is the least.
+    come back together; what the service asks for in Retry-After is the least, up to ten minutes.
     """
     if attempt >= _AGAIN.get(kind, 0):
         return None
@@ -47,7 +49,7 @@ def pause(kind: Kind, attempt: int, jitter: float, retry_after: float | None = N
         return 0.0
     window = min(_CAP_SECONDS, _FIRST_SECONDS * 2.0 ** (attempt - 1))
     wait = window * (0.25 + 0.75 * jitter)
-    return max(wait, retry_after) if retry_after is not None else wait
+    return wait if retry_after is None else max(wait, min(retry_after, _ASKED_CAP_SECONDS))
 
 
 def counted_as(code: str, counts: Mapping[str, int]) -> str:

@@ -78,3 +78,8 @@ def test_codes_are_counted_by_so_many_names_and_none_is_lost(codes: list[str]) -
     assert len(counts) <= MOST_CODES + 1
     assert sum(counts.values()) == len(codes)
     assert set(counts) <= {*codes, OTHER_CODES}
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(17.0, 17.0), (600.0, 600.0), (86_400.0, 600.0), (float("inf"), 600.0)])
+def test_a_service_is_heeded_for_ten_minutes_at_most(asked: float, wait: float) -> None:
+    assert pause(Kind.THROTTLED, 1, 0.0, asked) == wait
