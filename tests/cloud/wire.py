@@ -14,8 +14,9 @@ from tests.cloud.content import Content, Mod251
 
 _MAX_HEAD: Final = 64 * 1024
 _STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus if status.value >= 200
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}" for status in HTTPStatus if status.value >= 200
 }
+_LINE: Final = ": ".join
 SMALL: Final = 512 * 1024
 """Bodies up to this size are written in one go; larger ones stream under back-pressure."""
 
@@ -60,21 +61,13 @@ def body_size(body: bytes | Content) -> int:
 
 def parse_query(query: str) -> dict[str, str]:
     """Query parameters decoded; the last of a name wins."""
-    found: dict[str, str] = {}
-    if query:
-        for pair in query.split("&"):
-            name, _, value = pair.partition("=")
-            found[_decoded(name)] = _decoded(value)
-    return found
-
-
-def _decoded(text: str) -> str:
-    return _unquoted(text) if "%" in text or "+" in text else text
+    return dict(map(_parameter, query.split("&"))) if query else {}
 
 
 @lru_cache(maxsize=4096)
-def _unquoted(text: str) -> str:
-    return unquote_plus(text)
+def _parameter(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return unquote_plus(name), unquote_plus(value)
 
 
 def decode_path(path: str) -> str:
@@ -83,21 +76,26 @@ def decode_path(path: str) -> str:
 
 def parse_head(head: bytes) -> Request:
     """Raises ValueError for what is not HTTP/1.1."""
-    lines = head.decode("latin-1").split("\r\n")
-    method, target, version = lines[0].split(" ")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, target, version = first.split(" ")
     if version != "HTTP/1.1":
         raise ValueError(version)
+    headers = dict(map(_header, lines))
+    request = Request(method, target, headers)
+    if len(headers) < len(lines):
+        _join_repeated(request, lines)
+    return request
+
+
+def _join_repeated(request: Request, lines: list[str]) -> None:
+    """A header that came several times is one, its values joined by commas."""
     headers: dict[str, str] = {}
-    repeated: tuple[str, ...] = ()
-    for line in lines[1:]:
-        name, value = _header(line)
+    for name, value in map(_header, lines):
         if name in headers:
-            repeated += (name,)
+            request.repeated += (name,)
             value = f"{headers[name]},{value}"
         headers[name] = value
-    request = Request(method, target, headers)
-    request.repeated = repeated
-    return request
+    request.headers = headers
 
 
 @lru_cache(maxsize=4096)
@@ -110,10 +108,8 @@ def _header(line: str) -> tuple[str, str]:
 
 def render_head(reply: Reply) -> bytes:
     """Status line and headers; values outside ASCII go out as UTF-8, as S3 sends them."""
-    lines = [_STATUS_LINES[reply.status]]
-    lines += [f"{name}: {value}\r\n" for name, value in reply.headers.items()]
-    lines.append(f"Content-Length: {reply.length}\r\n\r\n")
-    return "".join(lines).encode()
+    lines = map(_LINE, reply.headers.items())
+    return "\r\n".join((_STATUS_LINES[reply.status], *lines, f"Content-Length: {reply.length}\r\n\r\n")).encode()
 
 
 class Door(Protocol):
@@ -134,13 +130,12 @@ class Connection(asyncio.Protocol):
     def __init__(self, door: Door, connections: set[Connection]) -> None:
         self._door = door
         self._connections = connections
-        self._buffer = bytearray()
+        self._buffer = b""
         self._request: Request | None = None
         self._plan: object | None = None
         self._needed = 0
         self._pieces: list[bytes] = []
         self._gathered = 0
-        self._body = b""
         self._task: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
         self._writable.set()
@@ -162,17 +157,15 @@ class Connection(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
-        if self._needed > SMALL and self._request is not None:
-            self._pieces.append(data)  # a large body is joined once, not grown
+        if self._request is not None:
+            self._pieces.append(data)  # a body is joined once, not grown
             self._gathered += len(data)
             if self._gathered < self._needed:
                 return
-            whole_body = b"".join(self._pieces)
+            self._buffer = b"".join(self._pieces)
             self._pieces.clear()
-            self._body, self._buffer = whole_body[: self._needed], bytearray(whole_body[self._needed :])
-            self._needed = 0
         else:
-            self._buffer += data
+            self._buffer = self._buffer + data if self._buffer else data
         if self._task is None:
             self._advance()
 
@@ -181,6 +174,7 @@ class Connection(asyncio.Protocol):
             if self._request is None and not self._read_head():
                 return
             if len(self._buffer) < self._needed:
+                self._pieces, self._gathered, self._buffer = [self._buffer], len(self._buffer), b""
                 return
             self._answer()
 
@@ -191,20 +185,18 @@ class Connection(asyncio.Protocol):
                 self.close()
             return False
         try:
-            request = parse_head(bytes(self._buffer[:end]))
+            request = parse_head(self._buffer[:end])
             self._needed = int(request.headers.get("content-length", "0"))
         except ValueError:
             self.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             self.close()
             return False
-        del self._buffer[: end + 4]
+        self._buffer = self._buffer[end + 4 :]
         self._plan = self._door.arrived(request)
         if self._plan is not None and self._door.refuses_to_read(self._plan):
             self.reset()
             return False
         self._request = request
-        if len(self._buffer) < self._needed > SMALL:
-            self._pieces, self._gathered = [bytes(self._buffer)], len(self._buffer)
         if "expect" in request.headers and len(self._buffer) < self._needed:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         return True
@@ -213,12 +205,10 @@ class Connection(asyncio.Protocol):
         request, plan = self._request, self._plan
         assert request is not None
         self._request = self._plan = None
-        if self._needed:
-            request.body = bytes(self._buffer[: self._needed])
-            del self._buffer[: self._needed]
-            self._needed = 0
+        if len(self._buffer) == self._needed:
+            request.body, self._buffer = self._buffer, b""
         else:
-            request.body, self._body = self._body, b""
+            request.body, self._buffer = self._buffer[: self._needed], self._buffer[self._needed :]
         reply = self._door.at_once(request, plan)
         if reply is None or reply.length > SMALL:
             self._task = asyncio.get_running_loop().create_task(self._take_time(request, plan, reply))
