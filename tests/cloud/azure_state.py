@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.cloud.azure_answers import AzureError
 from tests.cloud.content import Content
+from tests.cloud.ordered import Ordered
 from tests.cloud.wire import Request
 
 BlockId = str
@@ -41,23 +40,28 @@ class Container:
     etag: str
     modified: float
     blobs: dict[str, Blob] = field(default_factory=dict)
-    names: list[str] = field(default_factory=list)
+    ordered: Ordered = field(default_factory=Ordered)
     staged: dict[str, dict[BlockId, Content]] = field(default_factory=dict)
-    writes: Counter[str] = field(default_factory=Counter)
+    writes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """Of all committed blobs, in order."""
+        return self.ordered.all()
 
     def commit(self, blob: Blob) -> None:
         """Make it the blob of its name. Whatever was staged and not used is garbage (azure-blob.md section 4)."""
         if blob.name not in self.blobs:
-            insort(self.names, blob.name)
+            self.ordered.add(blob.name)
         self.blobs[blob.name] = blob
         self.staged.pop(blob.name, None)
-        self.writes[blob.name] += 1
+        self.writes[blob.name] = self.writes.get(blob.name, 0) + 1
 
     def drop(self, name: str) -> bool:
         """Delete blob and staged blocks; whether there was anything."""
         found = self.blobs.pop(name, None) is not None
         if found:
-            self.names.remove(name)
+            self.ordered.remove(name)
         return self.staged.pop(name, None) is not None or found
 
     def stage(self, name: str, block_id: BlockId, content: Content) -> None:

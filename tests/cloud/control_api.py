@@ -213,7 +213,7 @@ def _blob_facts(container: Container, name: str) -> Told:
         "tags": blob.tags if blob else "", "tier": blob.tier if blob else None,
         "blob_type": blob.blob_type if blob else "BlockBlob", "lease": blob.lease if blob else None,
         "blocks": [_block(one) for one in blob.blocks] if blob else [],
-        "staged": [_block(one) for one in staged], "writes": container.writes[name],
+        "staged": [_block(one) for one in staged], "writes": container.writes.get(name, 0),
     }
 
 

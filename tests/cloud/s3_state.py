@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from bisect import insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final
 
 from tests.cloud.content import Content, Raw, digest, from_recipe
+from tests.cloud.ordered import Ordered
 from tests.cloud.specs import ObjectSpec
 
 ARCHIVED_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
@@ -85,9 +85,14 @@ class Bucket:
     versioned: bool = False
     listable: bool = True
     versions: dict[str, list[Version]] = field(default_factory=dict)
-    keys: list[str] = field(default_factory=list)
+    ordered: Ordered = field(default_factory=Ordered)
     issued: int = 0
     uploads: dict[str, Upload] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys that have a version, in order."""
+        return self.ordered.all()
 
     def put(self, spec: ObjectSpec, now: float, content: Content | None = None) -> Version:
         """Store one object as its newest version; without versioning it takes the place of the old one.
@@ -139,11 +144,11 @@ class Bucket:
 
     def _set(self, key: str, versions: list[Version]) -> None:
         if versions and key not in self.versions:
-            insort(self.keys, key)
+            self.ordered.add(key)
         if versions:
             self.versions[key] = versions
         elif self.versions.pop(key, None) is not None:
-            self.keys.remove(key)
+            self.ordered.remove(key)
 
 
 def _version(spec: ObjectSpec, version_id: str, now: float, content: Content | None) -> Version:
