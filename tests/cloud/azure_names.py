@@ -55,10 +55,8 @@ def metadata_of(request: Request) -> dict[str, str]:
     """The metadata of a write. Raises AzureError: C# identifiers, ASCII values, 8 KiB together, no name twice."""
     found: dict[str, str] = {}
     size = 0
-    for header, value in request.headers.items():
-        if not header.startswith(_META):
-            continue
-        name = header[len(_META):]
+    for header in [one for one in request.headers if one.startswith(_META)]:
+        name, value = header[len(_META):], request.headers[header]
         if not name:
             raise AzureError(400, "EmptyMetadataKey", "The key for one of the metadata key-value pairs is empty.")
         if _IDENTIFIER.match(name) is None or not value.isascii() or header in request.repeated:

@@ -43,32 +43,30 @@ def put_blob(account: Account, container: Container, request: Request, now: floa
 
 def described(account: Account, container: Container, request: Request, content: Content, now: float) -> Blob:
     """A blob with the properties, metadata, tags and tier of a writing request. Raises AzureError."""
-    headers: dict[str, str] = {}
-    for sent, name in _CONTENT_HEADERS.items():
-        value = request.headers.get(sent)
-        if value:
-            if not value.isascii():
-                raise AzureError(400, "InvalidHeaderValue", more={"HeaderName": sent})
-            headers[name] = value
-    headers.setdefault("Content-Type", request.headers.get("content-type") or "application/octet-stream")
-    tier = request.headers.get("x-ms-access-tier")
+    told = request.headers
+    headers = {"Content-Type": told.get("content-type") or "application/octet-stream"}
+    for sent in [one for one in _CONTENT_HEADERS if told.get(one)]:
+        if not told[sent].isascii():
+            raise AzureError(400, "InvalidHeaderValue", more={"HeaderName": sent})
+        headers[_CONTENT_HEADERS[sent]] = told[sent]
+    tier = told.get("x-ms-access-tier")
     if tier is not None and tier not in TIERS:
         raise AzureError(400, "InvalidHeaderValue", more={"HeaderName": "x-ms-access-tier", "HeaderValue": tier})
-    before = container.blobs.get(request.key)
+    before, moment = container.blobs.get(request.key), float(int(now))
     return Blob(
-        request.key, content, account.next_etag(), float(int(now)), before.created if before else float(int(now)),
-        headers=headers, metadata=metadata_of(request), tags=request.headers.get("x-ms-tags", ""), tier=tier,
+        request.key, content, account.next_etag(), moment, before.created if before else moment,
+        headers=headers, metadata=metadata_of(request), tags=told.get("x-ms-tags", ""), tier=tier,
         lease=before.lease if before else None,
     )
 
 
 def written(blob: Blob, now: float) -> dict[str, str]:
     """The headers of an answer to a commit."""
-    return common_headers(now) | {
-        "ETag": f'"{blob.etag}"',
-        "Last-Modified": http_date(int(blob.modified)),
-        "x-ms-request-server-encrypted": "true",
-    }
+    headers = common_headers(now)
+    headers["ETag"] = f'"{blob.etag}"'
+    headers["Last-Modified"] = http_date(int(blob.modified))
+    headers["x-ms-request-server-encrypted"] = "true"
+    return headers
 
 
 def checked(request: Request, content: Content, *, blob_wide: bool = False) -> tuple[bytes, bytes | None]:
@@ -95,18 +93,24 @@ def checked(request: Request, content: Content, *, blob_wide: bool = False) -> t
 
 def compare_md5(told: str, found: bytes) -> None:
     """Raises AzureError: InvalidMd5 for what is no MD5, Md5Mismatch with both values."""
-    if decoded(told, 16) is None:
+    if told == _b64(found):
+        return
+    announced = decoded(told, 16)
+    if announced is None:
         raise AzureError(400, "InvalidMd5")
-    if decoded(told, 16) != found:
+    if announced != found:
         raise AzureError(400, "Md5Mismatch", more={"UserSpecifiedMd5": told, "ServerCalculatedMd5": _b64(found)})
 
 
 def compare_crc64(told: str, content: Content, header: str) -> bytes:
     """The CRC64 of the content, little-endian. Raises AzureError when another one was announced."""
     found = digest(content, "CRC64NVME")[::-1]
-    if decoded(told, 8) is None:
+    if told == _b64(found):
+        return found
+    announced = decoded(told, 8)
+    if announced is None:
         raise AzureError(400, "InvalidHeaderValue", more={"HeaderName": header, "HeaderValue": told})
-    if decoded(told, 8) != found:
+    if announced != found:
         raise AzureError(400, "Crc64Mismatch", more={"UserSpecifiedCrc64": told, "ServerCalculatedCrc64": _b64(found)})
     return found
 
@@ -121,4 +125,4 @@ def decoded(text: str, size: int) -> bytes | None:
 
 
 def _b64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).decode("ascii")

@@ -149,7 +149,10 @@ def recognised(data: bytes) -> Content:
 
 def _follows_the_cycle(data: bytes) -> bool:
     """Compared where it lies: no copy is made of either side."""
-    view, start = memoryview(data), data[0]
+    start = data[0]
+    if len(data) <= _STRETCH:
+        return _PATTERN.startswith(data, start)
+    view = memoryview(data)
     return all(
         _PATTERN.startswith(view[offset : offset + _STRETCH], (start + offset) % _CYCLE)
         for offset in range(0, len(data), _STRETCH)
@@ -180,8 +183,10 @@ def pieces(content: Content, offset: int, length: int) -> Iterator[bytes]:
 
 def digest(content: Content, algorithm: str, offset: int = 0, length: int | None = None) -> bytes:
     """Raw digest (CRCs big-endian) of a stretch of the content; `algorithm` as S3 names them, and MD5."""
+    if algorithm == "MD5" and length is None and type(content) is Raw:
+        return hashlib.md5(content.data[offset:], usedforsecurity=False).digest()
     span = content.size - offset if length is None else length
-    if isinstance(content, Mod251 | Seeded):
+    if isinstance(content, (Mod251, Seeded)):
         return _remembered(content, algorithm, offset, span)
     return _digest(content, algorithm, offset, span)
 
