@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.cloud.wire import SMALL, Connection, Reply, Request, parse_head, parse_query, render_head
@@ -72,6 +72,8 @@ def _cut(stream: bytes, places: list[int]) -> list[bytes]:
     return [stream[first:last] for first, last in pairwise(ends) if first < last]
 
 
+@example([len(_PUT), len(_PUT) + len(_GET)])
+@example(list(range(1, len(_PUT) + len(_GET))))
 @given(st.lists(st.integers(1, 2 * len(_PUT) + len(_GET)), max_size=6))
 def test_requests_are_the_same_however_the_stream_is_cut(places: list[int]) -> None:
     seen, line = _heard(_cut(_PUT + _GET + _PUT, places))
