@@ -5,6 +5,7 @@ really computed. They go out over connections that stay open: one request to eac
 to its end; nothing is pipelined. Judged is the CPU time (user and system) of the cloud's process between two requests
 to its control API: this process does not count, nor do others, as far as they leave the caches alone. The rounds go
 through all cases in turn; given are the median and the best one, which is what the cloud can do when it is left alone.
+The goal is 10,000 for GetObject, PutBlob and both in turn; figures: docs/explanation/performance.md.
 """
 
 from __future__ import annotations
