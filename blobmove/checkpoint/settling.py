@@ -28,13 +28,14 @@ _FRESH: Final[Kind] = (PENDING, None, None, None)
 _AS_PLANNED: Final = """
 UPDATE object_row AS o
    SET state = n.column2, attempts = n.column3, proof = n.column4, md5 = n.column5, blob_etag = n.column6,
-       content_type = n.column7, ticks = n.column8, settled_ms = ?1
+       content_type = n.column7, ticks = n.column8, crc64 = n.column9, notes = n.column10, settled_ms = ?1,
+       detail = NULL, source_etag = NULL, verified = NULL
   FROM (VALUES {rows}) AS n
- WHERE o.id = n.column1 AND o.size = n.column9 AND o.etag = n.column10
+ WHERE o.id = n.column1 AND o.size = n.column11 AND o.etag = n.column12
    AND o.state = {pending} AND o.reason IS NULL AND o.proof IS NULL AND o.notes IS NULL
    AND o.attempts = 0 AND o.settled_ms IS NULL AND o.blob_etag IS NULL
 """
-_COLUMNS: Final = 10
+_COLUMNS: Final = 12
 _STEPS: Final = (250, 50, 10, 1)
 """Rows a statement: few different numbers, so that each is parsed once in a run."""
 
@@ -56,7 +57,7 @@ def settle_as_planned(db: sqlite3.Connection, outcomes: Sequence[Outcome], words
     others: list[Outcome] = []
     for outcome in outcomes:
         kind, etag, size = _kind(outcome, words), etag_in(outcome.source_etag), outcome.size
-        if not _says_no_more(outcome, kind) or etag is None or size is None:
+        if kind[1] is not None or outcome.detail or etag is None or size is None:
             others.append(outcome)
             continue
         objects, sizes = counted.get(kind, (0, 0))
@@ -64,7 +65,7 @@ def settle_as_planned(db: sqlite3.Connection, outcomes: Sequence[Outcome], words
         values += (
             outcome.transfer_id, kind[0], outcome.attempts, kind[2], b"" if outcome.md5 == etag else outcome.md5,
             blob_etag_in(outcome.blob_etag), words.number(outcome.content_type), round(outcome.seconds * 10_000),
-            size, etag,
+            outcome.crc64, kind[3], size, etag,
         )
     for rows, part in _steps(values):
         if db.execute(_as_planned(rows), (now_ms, *part)).rowcount != rows:
@@ -139,11 +140,6 @@ def _kind(outcome: Outcome, words: Words) -> Kind:
         STATES[outcome.state], words.number(outcome.reason or None), None if proof is None else PROOFS[proof],
         words.number(",".join(outcome.notes)) if outcome.notes else None,
     )
-
-
-def _says_no_more(outcome: Outcome, kind: Kind) -> bool:
-    """Whether an outcome has neither reason nor note, text or CRC-64."""
-    return kind[1] is None and kind[3] is None and not outcome.detail and outcome.crc64 is None
 
 
 def _whole(outcome: Outcome, kind: Kind, size: int | None, words: Words, now_ms: int) -> Row:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blobmove.checkpoint import settling
+from blobmove.checkpoint import settling, writer
+from blobmove.checkpoint.counts import Shift
 from blobmove.checkpoint.planning import PlanStage
 from blobmove.checkpoint.reader import CheckpointReader
+from blobmove.checkpoint.settling import NotAsPlannedError
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.model import ObjectVersion, Outcome, Proof, RailsFacts, State, slot
 from tests.checkpoint.plans import E1, E2, E3, copied, counted, gather, plan_into, row, rows, settle
@@ -36,6 +38,10 @@ OUTCOMES = st.lists(st.builds(
 VERSIONS = (ObjectVersion("a", 10, E1), ObjectVersion("b", None, None), ObjectVersion("c", 30, MULTIPART))
 
 
+def never(*_: object) -> Shift:
+    raise NotAsPlannedError
+
+
 @given(OUTCOMES)
 @settings(max_examples=40, deadline=None)
 def test_the_statement_for_many_records_what_the_whole_one_would(outcomes: list[Outcome]) -> None:
@@ -43,7 +49,7 @@ def test_the_statement_for_many_records_what_the_whole_one_would(outcomes: list[
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for name in ("many", "whole"):
             if name == "whole":
-                patch.setattr(settling, "_says_no_more", lambda *_: False)
+                patch.setattr(writer, "settle_as_planned", never)
             path = Path(folder, f"{name}.db")
             plan_into(path, VERSIONS)
             settle(path, *outcomes)
@@ -57,22 +63,22 @@ def test_an_ordinary_outcome_takes_the_way_of_many(tmp_path: Path, monkeypatch: 
     path = tmp_path / "blobmove.db"
     plan_into(path, VERSIONS)
     monkeypatch.setattr(settling, "_WHOLE", "no statement at all")
-    settle(path, replace(copied("a"), crc64=None))
-    assert row(path, "a", "state, md5, blob_etag") == ("copied", bytes.fromhex(E1), "0x8D1")
+    settle(path, replace(copied("a"), notes=("server-side",)))
+    assert row(path, "a", "state, md5, blob_etag, notes") == ("copied", bytes.fromhex(E1), "0x8D1", "server-side")
 
 
 @pytest.mark.parametrize("number", [1, 9, 61, 311])
 def test_many_are_recorded_whatever_their_number(tmp_path: Path, number: int) -> None:
     path, keys = tmp_path / "blobmove.db", [f"key-{one}" for one in range(number)]
     plan_into(path, [ObjectVersion(key, 10, E1) for key in keys])
-    settle(path, *(replace(copied(key), crc64=None) for key in keys))
+    settle(path, *(copied(key) for key in keys))
     assert rows(path, "state", "state = 'copied'") == [("copied",)] * number
     kept, anew = counted(path)
     assert kept == anew
 
 
 def test_one_that_is_not_as_planned_is_recorded_with_all_others_of_its_batch_and_counted_once(tmp_path: Path) -> None:
-    path, ends = tmp_path / "blobmove.db", [replace(copied(key), crc64=None) for key in "ab"]
+    path, ends = tmp_path / "blobmove.db", [copied(key) for key in "ab"]
     plan_into(path, [ObjectVersion("a", 10, E1), ObjectVersion("b", 10, E1)])
     with CheckpointWriter(path, "copy") as writer:
         writer.settle(ends[:1])
@@ -85,7 +91,7 @@ def test_one_that_is_not_as_planned_is_recorded_with_all_others_of_its_batch_and
 def test_a_version_other_than_planned_is_not_recorded_as_the_planned_one(tmp_path: Path) -> None:
     path = tmp_path / "blobmove.db"
     plan_into(path, VERSIONS)
-    settle(path, replace(copied("a", E3), crc64=None, md5=bytes.fromhex(E3)))
+    settle(path, replace(copied("a", E3), md5=bytes.fromhex(E3)))
     assert row(path, "a", "etag, source_etag, md5") == (bytes.fromhex(E1), bytes.fromhex(E3), bytes.fromhex(E3))
 
 
