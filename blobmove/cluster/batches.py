@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from blobmove.checkpoint.reader import ProvenCopy
+from blobmove.cluster.exhausted import told_when_exhausted
 from blobmove.cluster.payloads import StoreTrouble, Trouble
 from blobmove.core.circuit import HELD_LIMIT, Doubt
 from blobmove.core.errors import BlobmoveError, StoreError
@@ -31,6 +32,7 @@ class MoveBatch:
     results: list[Outcome | Doubt] = field(default_factory=list)
     general: StoreTrouble | None = None
     trouble: Trouble | None = None
+    unfit: Trouble | None = None
     _doubts: int = 0
 
     async def run(self, transfers: Sequence[Transfer]) -> None:
@@ -46,16 +48,19 @@ class MoveBatch:
 
     async def _act(self, transfer: Transfer) -> Outcome | Doubt | None:
         try:
-            result = await move(self.bench, transfer)
+            with told_when_exhausted(self._is_unfit):
+                result = await move(self.bench, transfer)
+                self._watch(result)
+                return result
         except GeneralFailure as failure:
             self.general = self.general or StoreTrouble.of(failure.error)
         except BlobmoveError as error:
             self.trouble = self.trouble or Trouble.of(error)
-        else:
-            self._watch(result)
-            return result
         self.stop.ask("a failure that concerns every object")
         return None
+
+    def _is_unfit(self, trouble: Trouble) -> None:
+        self.unfit = self.unfit or trouble
 
     def _watch(self, result: Outcome | Doubt) -> None:
         """Many refusals without one good end in between may concern everything: the coordinator shall decide."""
@@ -76,6 +81,7 @@ class ReadBatch:
     seen: dict[int, str] = field(default_factory=dict)
     store: StoreTrouble | None = None
     trouble: Trouble | None = None
+    unfit: Trouble | None = None
 
     async def run(self, copies: Sequence[ProvenCopy]) -> None:
         """Until all have been read, or one cannot be."""
@@ -87,13 +93,17 @@ class ReadBatch:
 
     async def _act(self, copy: ProvenCopy) -> tuple[int, str] | None:
         try:
-            return copy.id, await look(self.bench, copy)
+            with told_when_exhausted(self._is_unfit):
+                return copy.id, await look(self.bench, copy)
         except StoreError as error:
             self.store = self.store or StoreTrouble.of(error)
         except BlobmoveError as error:
             self.trouble = self.trouble or Trouble.of(error)
         self.stop.ask("a blob that cannot be read")
         return None
+
+    def _is_unfit(self, trouble: Trouble) -> None:
+        self.unfit = self.unfit or trouble
 
     async def _record(self, results: list[tuple[int, str] | None]) -> None:
         self.seen.update(result for result in results if result is not None)

@@ -83,6 +83,8 @@ class Calls:
             return await future
         except KilledWorker as error:
             raise BatchLost(f"their workers died ({error.allowed_failures + 1} times)") from None
+        except MemoryError:  # told by Dask itself: not even the answer had room
+            raise BatchLost("their worker had no memory left") from None
         except (FutureCancelledError, FuturesCancelledError, CommClosedError, OSError) as error:
             raise self.lost(error) from None
         except (ImportError, AttributeError) as error:  # a worker that has come later, without the program

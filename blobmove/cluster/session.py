@@ -14,6 +14,7 @@ import anyio
 from blobmove.checkpoint.reader import ProvenCopy
 from blobmove.cluster.batches import MoveBatch, ReadBatch
 from blobmove.cluster.counted import CountedConcurrency
+from blobmove.cluster.exhausted import told_when_exhausted
 from blobmove.cluster.payloads import (
     Answered,
     Done,
@@ -163,8 +164,11 @@ class Session:
         batch = MoveBatch(self.bench, self.stop_of_batch(), patient)
         with self._under_way(batch.stop):
             await batch.run(transfers)
+        self._is_unfit(batch.unfit)
         self._settled += len(batch.results)
-        return Report(self.worker, tuple(batch.results), batch.general, batch.trouble, heard=self.heard())
+        return Report(
+            self.worker, tuple(batch.results), batch.general, batch.trouble, unfit=self.trouble, heard=self.heard()
+        )
 
     async def read(self, copies: Sequence[ProvenCopy]) -> ReadReport:
         """Read a batch of copies back."""
@@ -173,8 +177,15 @@ class Session:
         batch = ReadBatch(self.bench, self.stop_of_batch())
         with self._under_way(batch.stop):
             await batch.run(copies)
+        self._is_unfit(batch.unfit)
         self._settled += len(batch.seen)
-        return ReadReport(self.worker, batch.seen, batch.store, batch.trouble, heard=self.heard())
+        return ReadReport(
+            self.worker, batch.seen, batch.store, batch.trouble, unfit=self.trouble, heard=self.heard()
+        )
+
+    def _is_unfit(self, trouble: Trouble | None) -> None:
+        """From now on this worker cannot work, if something is wrong with it: whatever it is given goes back."""
+        self.trouble = self.trouble or trouble
 
     @contextmanager
     def _under_way(self, stop: Stop) -> Iterator[None]:
@@ -225,7 +236,7 @@ class Session:
             return replace(report, alone="the Python of a worker does not give away the state of an MD5")
         bench = self.bench
         bench.counters.in_flight += 1
-        with anyio.CancelScope() as scope:
+        with told_when_exhausted(self._is_unfit), anyio.CancelScope() as scope:
             self._scopes.append(scope)
             try:
                 report = await work(report, kept, attempts)
@@ -236,7 +247,9 @@ class Session:
             finally:
                 bench.counters.in_flight -= 1
                 self._scopes.remove(scope)
-        return replace(report, tries=attempts.count - 1, lost=attempts.lost, heard=self.heard())
+        return replace(
+            report, tries=attempts.count - 1, lost=attempts.lost, unfit=self.trouble, heard=self.heard()
+        )
 
     def heard(self) -> Heard:
         """This worker's word about itself."""
