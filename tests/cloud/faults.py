@@ -31,6 +31,8 @@ class LiveRule:
         rule = self.rule
         if not _matches(rule.operation, request.operation) or not _matches(rule.key, request.key):
             return None
+        if not _matches(rule.span, request.headers.get("range", "")):
+            return None
         self.matched += 1
         self.by_key[request.key] += 1
         attempt = self.by_key[request.key]

@@ -127,7 +127,8 @@ class Rule(Spec):
 
     `operation` is the service's own name (GetObject, HeadObject, ListObjectsV2, PutBlob, PutBlock, PutBlockList,
     PutBlobFromURL, PutBlockFromURL, GetBlockList, GetBlob, GetBlobProperties, ListBlobs ...), `key` an fnmatch pattern
-    of the key or blob name. `nth`: only these matches (1, 2, ...), counted for each key where `per_key`.
+    of the key or blob name, `span` one of the Range header (which is "" where there is none).
+    `nth`: only these matches (1, 2, ...), counted for each key where `per_key`.
     `probability` is drawn with `seed`; `count`: at most so often. The first rule that fires wins.
     """
 
@@ -135,6 +136,7 @@ class Rule(Spec):
     do: Deed
     operation: str = "*"
     key: str = "*"
+    span: str = "*"
     nth: tuple[int, ...] = ()
     per_key: bool = False
     probability: float = 1.0

@@ -44,10 +44,11 @@ def start(company: Company, tmp_path: Path) -> Iterator[Callable[..., DaskCluste
 
     def start(
         workers: int, *, threads: int = 2, security: tuple[str, ...] = (), protocol: str = "tcp",
-        scheduler_words: tuple[str, ...] = (), **more: str,
+        scheduler_words: tuple[str, ...] = (), worker_words: tuple[str, ...] = (), **more: str,
     ) -> DaskCluster:
         folder = tmp_path / f"cluster-{len(clusters)}"
-        cluster = DaskCluster(folder, {**company.terminal.environment, **more}, security, protocol, scheduler_words)
+        cluster = DaskCluster(folder, {**company.terminal.environment, **more}, security, protocol, scheduler_words,
+                              worker_words=worker_words)
         clusters.append(cluster)
         return cluster.start(workers, threads=threads)
 

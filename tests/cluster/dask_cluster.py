@@ -34,6 +34,7 @@ class DaskCluster:
     host: str = "127.0.0.1"
     patience: str = "3s"
     """After so long without a word a worker is taken for lost."""
+    worker_words: tuple[str, ...] = ()
     address: str = ""
     scheduler: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -86,7 +87,7 @@ class DaskCluster:
             f"worker-{self._number}", {**self.environment, **self._dask, **more}, "distributed.cli.dask_worker",
             self.address, "--no-nanny", "--nthreads", str(threads), "--no-dashboard", "--memory-limit", "0",
             "--host", f"{self.protocol}://{host}", "--local-directory", str(self.folder), "--death-timeout", "120",
-            launcher=launcher,
+            *self.worker_words, launcher=launcher,
         )
         self.workers.append(worker)
         return worker

@@ -24,6 +24,16 @@ UNEVEN: Final = (70_001, 3_000_000, 12_345, 5_000_017, 1, 900_000)
 MISLEADING: Final = tuple(blocks * BLOCK for blocks in (30, 24, 36, 30))
 """As if all parts but the last were as long as the first: only the ETag tells that they are not."""
 
+FORGETFUL: Final = """
+def dask_setup(worker):
+    from blobmove.cluster.ranges import Kept
+
+    async def reserve(kept, size):
+        return None
+
+    Kept.reserve = reserve
+"""
+
 
 @pytest.fixture
 def owner_of(cloud: Cloud, tmp_path: Path, forks: Forks) -> Owner:
@@ -78,6 +88,28 @@ def test_a_wrong_byte_in_one_block_is_found_before_the_commit(company: Company, 
     summary = company.copy("--scheduler", cluster.address)
     assert summary["outcomes"]["copied"] == 1
     assert summary["bytes"]["read"] == 2 * sum(EVEN), "all is read again, since nobody knows which block it was"
+    company.all_is_there()
+
+
+@pytest.fixture
+def forgetful(start: Start, tmp_path: Path) -> DaskCluster:
+    """Two workers that never have room for what waits for its turn: each range is read once more in its turn."""
+    preload = tmp_path / "forgetful.py"
+    preload.write_text(FORGETFUL)
+    return start(2, worker_words=("--preload", str(preload)))
+
+
+@pytest.mark.parametrize("reading", [1, pytest.param(2, marks=pytest.mark.heavy)])
+def test_a_wrong_reading_of_two_is_found_by_real_workers_and_all_is_moved_again(
+    reading: int, company: Company, forgetful: DaskCluster
+) -> None:
+    company.plan()
+    wrong = Rule(side="s3", do="flip", operation="GetObject", key=KEY, span=f"bytes={70 * BLOCK}-*", nth=(reading,))
+    number = company.cloud.rule(wrong)
+    summary = company.copy("--scheduler", forgetful.address)
+    assert company.cloud.fired(number).fired == 1
+    assert summary["proofs"] == {"multipart-etag": 1}
+    assert 3 * sum(EVEN) <= summary["bytes"]["read"] <= 4 * sum(EVEN), "twice to the end, and twice until it was found"
     company.all_is_there()
 
 
