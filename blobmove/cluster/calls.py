@@ -12,6 +12,7 @@ from distributed.client import FutureCancelledError, FuturesCancelledError
 from distributed.comm.core import CommClosedError
 
 from blobmove.checkpoint.reader import ProvenCopy
+from blobmove.cluster.packing import Parcel
 from blobmove.cluster.payloads import Heard, ReadReport, Report, Share, StageReport, Turn, TurnReport
 from blobmove.cluster.worker import forget_kept, move_batch, pulse, read_batch, stage_range, take_kept_turn, take_turn
 from blobmove.core.errors import BlobmoveError, RefusedError, UsageError
@@ -38,12 +39,12 @@ class Calls:
 
     async def move(self, number: int, batch: tuple[Transfer, ...], patient: bool) -> Report:
         """Have a batch moved by whichever worker Dask chooses. Raises BatchLost, or BlobmoveError for the run."""
-        report: Report = await self._task(f"move-{number}", move_batch, self.run, batch, patient)
+        report: Report = await self._task(f"move-{number}", move_batch, self.run, Parcel(batch), patient)
         return report
 
     async def read(self, number: int, batch: tuple[ProvenCopy, ...]) -> ReadReport:
         """Have a batch of copies read back. Raises like `move`."""
-        report: ReadReport = await self._task(f"read-{number}", read_batch, self.run, batch)
+        report: ReadReport = await self._task(f"read-{number}", read_batch, self.run, Parcel(batch))
         return report
 
     async def stage(self, number: int, staging: Staging) -> StageReport:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from distributed import Worker, WorkerPlugin, get_worker
 
 from blobmove.checkpoint.reader import ProvenCopy
+from blobmove.cluster.packing import Parcel
 from blobmove.cluster.payloads import Heard, ReadReport, Report, Share, StageReport, Terms, Trouble, Turn, TurnReport
 from blobmove.cluster.session import Session
 from blobmove.core.errors import UsageError
@@ -42,12 +43,12 @@ def plugin_name(run: str) -> str:
     return f"blobmove-{run}"
 
 
-async def move_batch(run: str, transfers: tuple[Transfer, ...], patient: bool) -> Report:
+async def move_batch(run: str, batch: Parcel[Transfer], patient: bool) -> Report:
     """A task: move these objects."""
     session, address = _here(run)
     if session is None:
         return Report(address, unfit=_closed())
-    return await session.move(transfers, patient=patient)
+    return await session.move(batch.pieces, patient=patient)
 
 
 async def stage_range(run: str, staging: Staging) -> StageReport:
@@ -81,12 +82,12 @@ async def forget_kept(run: str, ticket: str, dask_worker: Any = None) -> None:  
         session.forget(ticket)
 
 
-async def read_batch(run: str, copies: tuple[ProvenCopy, ...]) -> ReadReport:
+async def read_batch(run: str, batch: Parcel[ProvenCopy]) -> ReadReport:
     """A task: read these copies back."""
     session, address = _here(run)
     if session is None:
         return ReadReport(address, unfit=_closed())
-    return await session.read(copies)
+    return await session.read(batch.pieces)
 
 
 async def pulse(run: str, share: Share, dask_worker: Any = None) -> Heard | None:  # noqa: ANN401 - given by Dask

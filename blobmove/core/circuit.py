@@ -20,6 +20,13 @@ DOUBTFUL: Final = frozenset({Kind.DENIED, Kind.UNREACHABLE, Kind.TRANSIENT, Kind
 SOURCE_ANSWERED: Final = frozenset({State.CHANGED, State.GONE})
 """Ends that S3 has told of, and nobody else, when objects come from there."""
 
+BOTH_ANSWERED: Final = frozenset({State.COPIED, State.PRESENT, State.CONFLICT})
+"""Ends that both sides have told of."""
+
+_NEITHER: Final[frozenset[Side]] = frozenset()
+_SOURCE: Final = frozenset({Side.SOURCE})
+_BOTH: Final = frozenset(Side)
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -49,11 +56,11 @@ class Circuit:
 
     def settled(self, outcome: Outcome) -> list[Outcome]:
         """An object ended without doubt: returns it together with the held ones that are now cleared."""
-        cleared: set[Side] = set()
-        if outcome.state in (State.COPIED, State.PRESENT, State.CONFLICT):
-            cleared = {Side.SOURCE, Side.DESTINATION}
+        cleared: frozenset[Side] = _NEITHER
+        if outcome.state in BOTH_ANSWERED:
+            cleared = _BOTH
         elif outcome.state in self.by_source:
-            cleared = {Side.SOURCE}
+            cleared = _SOURCE
         self.answered |= cleared
         if not self.held:
             return [outcome]
