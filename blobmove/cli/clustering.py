@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blobmove.cli import machine
 from blobmove.cluster.dask_settings import dask_log, require_dask
+from blobmove.core.crew import room_for
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener, Note
 from blobmove.core.settings import CopySettings, How, VerifySettings, for_checkpoint
-from blobmove.core.units import MIB
 
 if TYPE_CHECKING:
     from blobmove.checkpoint.values import Setup
@@ -54,15 +54,17 @@ class Asked:
         if settings.how is not How.READ:
             raise UsageError("E400-CLUSTER", "a listing is one request after the other: there is nothing to share",
                              hint=again)
-        return cls(again, settings.workers, settings.scheduler, None,
-                   384 * MIB, None)
+        return cls(again, settings.workers, settings.scheduler, None, room(settings.workers), None)
 
 
 def sharing(workers: int | None) -> int:
     """How many processes share the memory of this machine: so many workers (0: one a core), or this one alone."""
-    if workers is None:
-        return 1
-    return workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return 1 if workers is None else workers or machine.cores()
+
+
+def room(workers: int | None) -> int:
+    """The `--max-memory` of a run of so many workers that was given none, in bytes."""
+    return room_for(sharing(workers), machine.memory())
 
 
 @asynccontextmanager

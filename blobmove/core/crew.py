@@ -102,6 +102,23 @@ def ranges_of(blocks: tuple[Block, ...], places: int, most_bytes: int = RANGE_BY
     return [blocks[start:start + length] for start in range(0, len(blocks), length)]
 
 
+ROOM: Final = 384 * MIB
+"""The `--max-memory` of one process."""
+
+WORKER_ROOM: Final = 256 * MIB
+"""What each of several on one machine has at least: an eighth of it holds a block as large as that of one process."""
+
+
+def room_for(processes: int, machine: int | None) -> int:
+    """The `--max-memory` of so many processes where nobody asked for another one, of a machine of so many bytes.
+
+    What one process needs, shared by sixteen, would cut large objects into blocks of 3 MiB: eleven times the requests.
+    So each gets enough for blocks of 32 MiB, as long as half of the machine's memory is left to others.
+    """
+    wanted = ROOM if processes == 1 else max(ROOM, processes * WORKER_ROOM)
+    return wanted if machine is None else max(ROOM, min(wanted, machine // 2))
+
+
 def kept_bytes(max_memory: int) -> int:
     """The part of a worker's `--max-memory` that ranges may take until their turn: bodies have half, these most of it.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from blobmove.cli.app import main
+from blobmove.cli.wiring import body_sizes
 from blobmove.core.model import Destination, Source
 from blobmove.core.settings import CopySettings, PlanSettings
 from blobmove.core.units import GIB, MIB
@@ -27,6 +28,21 @@ def copied(wiring: FakeWiring) -> CopySettings:
     settings = wiring.asked[-1]
     assert isinstance(settings, CopySettings)
     return settings
+
+
+def test_workers_have_room_for_large_blocks_unless_told_how_much(
+    wiring: FakeWiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blobmove.cli.machine.memory", lambda: 64 * GIB)
+    run = ["copy", "--resume", "--workers", "16"]
+    assert main(run) == 0
+    assert copied(wiring).max_memory == 4 * GIB
+    assert body_sizes(copied(wiring)) == body_sizes(CopySettings()) == (32 * MIB, 32 * MIB)
+    assert main([*run, "--max-memory", "384MiB"]) == 0
+    assert copied(wiring).max_memory == 384 * MIB
+    write('[copy]\nmax_memory = "2GiB"\n')
+    assert main(run) == 0
+    assert copied(wiring).max_memory == 2 * GIB
 
 
 def test_a_flag_beats_a_variable_beats_the_file_beats_the_default(

@@ -106,7 +106,7 @@ def test_a_copy_with_static_keys_never_loads_the_sdk_of_s3(cloud: Cloud, tmp_pat
 
 @pytest.mark.parametrize(("memory", "workers", "scheduler", "most"), [
     (384, None, None, 32), (384, 1, None, 32), (384, 2, None, 24), (384, 4, None, 12), (2048, 4, None, 32),
-    (384, None, "tcp://here:8786", 32), (64, None, None, 8),
+    (4096, 16, None, 32), (384, None, "tcp://here:8786", 32), (64, None, None, 8),
 ])
 def test_bodies_and_blocks_fit_into_the_memory_of_one_worker(
     memory: int, workers: int | None, scheduler: str | None, most: int

@@ -24,6 +24,7 @@ from blobmove.core.crew import (
     kept_bytes,
     portions,
     ranges_of,
+    room_for,
     workers_for,
 )
 
@@ -173,3 +174,13 @@ def test_without_refusals_there_is_no_pace() -> None:
 ])
 def test_how_many_workers_a_time_needs(objects: int, size: int, hours: float, expected: int) -> None:
     assert workers_for(objects, size, hours) == expected
+
+
+@pytest.mark.parametrize(("processes", "machine", "room"), [
+    (1, None, 384), (1, 256, 384), (2, 16_384, 512), (16, 65_536, 4096), (16, 4096, 2048), (16, 512, 384),
+    (16, None, 4096),
+])
+def test_workers_of_one_machine_have_room_for_blocks_of_full_size_as_long_as_it_has(
+    processes: int, machine: int | None, room: int
+) -> None:
+    assert room_for(processes, None if machine is None else machine * MIB) == room * MIB

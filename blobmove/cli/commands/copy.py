@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from blobmove.cli.approval import approve_copy, can_ask
 from blobmove.cli.endings import told_even_so
@@ -37,7 +39,7 @@ def _max_errors(_ctx: click.Context, _param: click.Parameter, value: int) -> int
 @setting("--retry-failed", is_flag=True, help="Take up again what failed, was archived, or did not verify.")
 @setting("--concurrency", type=CONCURRENCY, default="auto", metavar="auto|N", help="Objects in flight.")
 @setting("--max-memory", type=size_between(64 * MIB), default="384MiB", metavar="SIZE",
-         help="Memory; half of it for bodies.")
+         help="Memory; half of it for bodies. With --workers, unless given, at least 256 MiB for each.")
 @setting("--bandwidth", type=TIMETABLE, metavar="RATE|TIMETABLE",
          help='A limit like 50M, or by time of day like "08:00,50M 19:00,off".')
 @setting("--block-size", type=size_between(64 * KIB, _AZURE_BLOCK), default="32MiB", metavar="SIZE",
@@ -78,7 +80,7 @@ def command(dry_run: bool, **given: Any) -> int:  # noqa: ANN401
     back: what was born on Azure is copied to S3, and nothing there is ever overwritten.
     """
     words = begin(given)
-    settings = assemble(CopySettings, given)
+    settings = _with_room(assemble(CopySettings, given))
     check_direction(settings)
     if settings.reverse:
         return way_back(settings, words, dry_run=dry_run)
@@ -96,6 +98,16 @@ def command(dry_run: bool, **given: Any) -> int:  # noqa: ANN401
             summary, code = wiring.run_copy(settings, listener)
         tell(summary)
     return code
+
+
+def _with_room(settings: CopySettings) -> CopySettings:
+    """Several workers of this machine have more memory than one process, unless the operator has said how much."""
+    given = click.get_current_context().get_parameter_source("max_memory") is not ParameterSource.DEFAULT
+    if settings.workers is None or given:
+        return settings
+    from blobmove.cli.clustering import room
+
+    return replace(settings, max_memory=room(settings.workers))
 
 
 def _approve(summary: CopySummary, settings: CopySettings, words: Shared) -> None:
