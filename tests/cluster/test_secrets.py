@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.cloud.control import SAS
-from tests.cluster.company import Company
+from tests.cloud.control import SAS, Cloud
+from tests.cloud.specs import Rule
+from tests.cluster.company import BUCKET, SPREAD, Company
 from tests.cluster.dask_cluster import DaskCluster
 from tests.servers.certificates import make_certificates
 
 Start = Callable[..., DaskCluster]
+SIGNED = re.compile(rb"X-Amz-Signature=[0-9a-f]{16}|[?&]sig=[0-9A-Za-z%]{16}")
+"""An address that somebody may use who reads it."""
 SECRETS = ("cloud-secret", SAS, SAS.rpartition("sig=")[2], unquote(SAS.rpartition("sig=")[2]))
 LISTENING = """
 from pathlib import Path
@@ -45,25 +49,41 @@ def dask_setup(scheduler):
 def test_neither_messages_nor_memory_nor_logs_hold_a_secret_of_the_run(
     company: Company, start: Start, tmp_path: Path
 ) -> None:
+    """Small objects, blocks and turns of large ones, refusals and bytes that are read again."""
+    company.cloud.put(BUCKET, *SPREAD)
+    company.planned += len(SPREAD)
     wire, preload = tmp_path / "wire", tmp_path / "listen.py"
     preload.write_text(LISTENING.format(path=str(wire)))
     cluster = start(2, scheduler_words=("--preload", str(preload)))
     company.slow(20)
     company.plan()
+    refuse(company.cloud)
     process = company.start("--scheduler", cluster.address)
     process.until(lambda: company.written() > company.planned // 4, "a quarter is written")
     assert cluster.scheduler is not None
     memory = memory_of(cluster.scheduler.pid)
-    process.ended(0)
+    assert company.adds_up(process.ended(1).summary)["outcomes"]["failed"] == 2
+    read = company.terminal.run("verify", "--how", "read", "--scheduler", cluster.address, "--json", expect=None)
+    assert read.document["checked"] == company.planned - 2
     memory += memory_of(cluster.scheduler.pid)
     traffic = wire.read_bytes()
     assert b"small/00" in traffic, "the messages were heard"
+    assert b"AccessDenied" in traffic, "refusals were among them"
     assert b"small/00" in memory, "the memory was read"
     logs = cluster.logs().encode() + (company.terminal.folder / "copy.log").read_bytes()
     assert b"distributed." in logs
     for place, content in (("messages", traffic), ("memory", memory), ("logs", logs)):
         for secret in SECRETS:
             assert secret.encode() not in content, f"a secret in the {place}"
+        assert SIGNED.search(content) is None, f"a signed address in the {place}"
+
+
+def refuse(cloud: Cloud) -> None:
+    """One object S3 does not give, one Azure does not take, and some are asked for again."""
+    cloud.rule(Rule(side="s3", do="answer", operation="GetObject", key="small/00007", status=403, code="AccessDenied"))
+    cloud.rule(Rule(side="azure", do="answer", operation="PutBlob", key="small/00008", status=400, code="InvalidInput"))
+    cloud.rule(Rule(side="s3", do="reset", operation="GetObject", key="small/0001*", nth=(1,), per_key=True))
+    cloud.rule(Rule(side="azure", do="answer", operation="PutBlock", status=503, code="ServerBusy", nth=(3, 9)))
 
 
 def memory_of(pid: int) -> bytes:
