@@ -30,7 +30,7 @@ def company(cloud: Cloud, tmp_path: Path, forks: Forks) -> Company:
 def cluster(cloud_process: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
     """Two workers that live as long as the session, for tests that do them no harm."""
     folder = tmp_path_factory.mktemp("cluster")
-    made = DaskCluster(folder, environment_of(cloud_process, folder), patience="60s")
+    made = DaskCluster(folder, environment_of(cloud_process, folder))
     try:
         yield made.start(2)
     finally:
@@ -44,11 +44,12 @@ def start(company: Company, tmp_path: Path) -> Iterator[Callable[..., DaskCluste
 
     def start(
         workers: int, *, threads: int = 2, security: tuple[str, ...] = (), protocol: str = "tcp",
-        scheduler_words: tuple[str, ...] = (), worker_words: tuple[str, ...] = (), **more: str,
+        scheduler_words: tuple[str, ...] = (), worker_words: tuple[str, ...] = (),
+        patience: str = "60s", **more: str,
     ) -> DaskCluster:
         folder = tmp_path / f"cluster-{len(clusters)}"
         cluster = DaskCluster(folder, {**company.terminal.environment, **more}, security, protocol, scheduler_words,
-                              worker_words=worker_words)
+                              worker_words=worker_words, patience=patience)
         clusters.append(cluster)
         return cluster.start(workers, threads=threads)
 

@@ -13,13 +13,22 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
+
+IMPATIENT: Final = "3s"
+"""The `patience` of a cluster whose workers are stopped or cut off; see `DaskCluster.tend`."""
 
 STARTING_SECONDS: Final = 150.0
 _DASK: Final = {
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
     "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1m",
 }
+
+
+class Program(Protocol):
+    """Something that ends."""
+
+    def poll(self) -> int | None: ...
 
 
 @dataclass
@@ -32,8 +41,8 @@ class DaskCluster:
     protocol: str = "tcp"
     scheduler_words: tuple[str, ...] = ()
     host: str = "127.0.0.1"
-    patience: str = "3s"
-    """After so long without a word a worker is taken for lost."""
+    patience: str = "60s"
+    """After so long without a word a worker is taken for lost, and ends: no test of anything else may depend on it."""
     worker_words: tuple[str, ...] = ()
     address: str = ""
     scheduler: subprocess.Popen[bytes] | None = None
@@ -111,6 +120,17 @@ class DaskCluster:
     def living(self) -> list[subprocess.Popen[bytes]]:
         """The workers that have not ended."""
         return [worker for worker in self.workers if worker.poll() is None]
+
+    def tend(self, process: Program, least: int = 1) -> None:
+        """Until a program ends, start workers where fewer than `least` live, as a Deployment does.
+
+        A machine that stands still for a while loses all of them at once where `patience` is short.
+        """
+        end = time.monotonic() + STARTING_SECONDS
+        while process.poll() is None and time.monotonic() < end:
+            while len(self.living()) < least:
+                self.add()
+            time.sleep(0.2)
 
     def logs(self) -> str:
         """All that the processes have said."""

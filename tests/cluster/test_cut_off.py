@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.forks import Forks
 from tests.cloud.control import ACCOUNT, Cloud
 from tests.cluster.company import Company
-from tests.cluster.dask_cluster import DaskCluster
+from tests.cluster.dask_cluster import IMPATIENT, DaskCluster
 from tests.cluster.networks import HERE, Network, allowed
 
 pytestmark = pytest.mark.skipif(not allowed(), reason="only root may make network namespaces")
@@ -38,7 +38,7 @@ def test_a_machine_that_is_cut_off_and_healed_costs_nothing_but_time(
     wide_cloud: Cloud, network: Network, tmp_path: Path, forks: Forks
 ) -> None:
     company = Company.found(wide_cloud, tmp_path, forks=forks)
-    cluster = DaskCluster(tmp_path / "cluster", company.terminal.environment, host=HERE)
+    cluster = DaskCluster(tmp_path / "cluster", company.terminal.environment, host=HERE, patience=IMPATIENT)
     try:
         cluster.start(0)
         numbers = []

@@ -15,7 +15,7 @@ from tests.acceptance.forks import Forks
 from tests.campaigns import Teller
 from tests.cloud.control import Cloud
 from tests.cluster.company import SPREAD, Company
-from tests.cluster.dask_cluster import DaskCluster
+from tests.cluster.dask_cluster import IMPATIENT, DaskCluster
 from tests.cluster.victims import Round, local_workers
 from tests.crash.company import LARGE
 
@@ -33,6 +33,22 @@ def test_a_killed_worker_s_batches_go_to_the_others(company: Company, start: Sta
     process = company.start("--scheduler", cluster.address)
     process.until(lambda: company.written() > company.planned // 4, "a quarter is written")
     cluster.workers[0].kill()
+    company.slow(0)
+    run = process.ended(0)
+    company.adds_up(run.summary)
+    company.all_is_there()
+    assert "lost: tcp://" in run.err
+
+
+@pytest.mark.heavy
+def test_a_worker_that_is_told_to_go_leaves_its_batches_to_the_others(company: Company, start: Start) -> None:
+    """As a pod is, of a deployment that is made smaller, or of a node that is taken away."""
+    cluster = start(2)
+    company.slow(SLOW)
+    company.plan()
+    process = company.start("--scheduler", cluster.address)
+    process.until(lambda: company.written() > company.planned // 4, "a quarter is written")
+    cluster.workers[0].send_signal(signal.SIGTERM)
     company.slow(0)
     run = process.ended(0)
     company.adds_up(run.summary)
@@ -102,7 +118,7 @@ def test_a_killed_coordinator_s_run_is_resumed_on_the_same_cluster(company: Comp
 
 
 def test_a_worker_that_comes_back_after_its_batch_was_given_away_does_no_harm(company: Company, start: Start) -> None:
-    cluster = start(2)
+    cluster = start(2, patience=IMPATIENT)
     company.slow(SLOW)
     company.plan()
     process = company.start("--scheduler", cluster.address)
@@ -112,6 +128,7 @@ def test_a_worker_that_comes_back_after_its_batch_was_given_away_does_no_harm(co
     process.until(lambda: f"lost: {cluster.address_of(late)}" in process.written(), "its batches are given away")
     late.send_signal(signal.SIGCONT)
     company.slow(0)
+    cluster.tend(process.handle)
     company.adds_up(process.ended(0).summary)
     company.all_is_there()
 

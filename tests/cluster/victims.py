@@ -13,11 +13,13 @@ from typing import Final
 
 from tests.acceptance.commands import Process
 from tests.cluster.company import Company
-from tests.cluster.dask_cluster import DaskCluster
+from tests.cluster.dask_cluster import IMPATIENT, DaskCluster
 
-VICTIMS: Final = ("worker", "worker", "pause", "scheduler", "coordinator", "terminate", "local worker", "local run")
+VICTIMS: Final = (
+    "worker", "worker", "leaver", "pause", "scheduler", "coordinator", "terminate", "local worker", "local run",
+)  # fmt: skip
 ALLOWED: Final = {
-    "worker": {0, 1}, "pause": {0}, "scheduler": {0, 2}, "coordinator": {0, -9},
+    "worker": {0, 1}, "leaver": {0, 1}, "pause": {0}, "scheduler": {0, 2}, "coordinator": {0, -9},
     "terminate": {0, 143, -15}, "local worker": {0}, "local run": {0, -9},
 }
 """How a run may end after each. 1: a batch whose every worker was killed stays pending. -15: before it listens."""
@@ -55,7 +57,8 @@ class Round:
         if self.cluster is None or self.cluster.scheduler is None or self.cluster.scheduler.poll() is not None:
             self.stop()
             self._clusters += 1
-            self.cluster = DaskCluster(self.folder / f"cluster-{self._clusters}", self.company.terminal.environment)
+            folder = self.folder / f"cluster-{self._clusters}"
+            self.cluster = DaskCluster(folder, self.company.terminal.environment, patience=IMPATIENT)
             self.cluster.start(self.chance.randint(2, 3))
         while len(self.cluster.living()) < 2:
             self.cluster.add()
@@ -68,6 +71,8 @@ class Round:
         moment = self._wait(process)
         self._strike(victim, cluster, process)
         self.log.append(f"{victim}@{moment}")
+        if cluster is not None and cluster.scheduler is not None and cluster.scheduler.poll() is None:
+            cluster.tend(process.handle)
         run = process.ended(None)
         self.log[-1] += f"={run.code}"
         told = f"{self.log}\n{run.out[-2000:]}\n{run.err[-3000:]}\n{cluster.logs()[-3000:] if cluster else ''}"
@@ -102,6 +107,8 @@ class Round:
             for worker in self.chance.sample(cluster.living(), self.chance.randint(1, 2)):
                 worker.kill()
             cluster.add()
+        elif victim == "leaver":  # as a pod that is taken away
+            self.chance.choice(cluster.living()).send_signal(signal.SIGTERM)
         elif victim == "pause":
             late = self.chance.choice(cluster.living())
             late.send_signal(signal.SIGSTOP)
