@@ -110,7 +110,7 @@ class Crew:
     def _is_spread(self, transfer: Transfer) -> bool:
         """Whether an object is worth several workers: many blocks, and its bytes go through them."""
         options, size = self.roster.bench.options, transfer.size or 0
-        return (is_spread(size, transfer.etag, options.block_size) and size > options.whole_object_limit
+        return (size > options.whole_object_limit and is_spread(size, transfer.etag, options.block_size)
                 and options.transfer is Route.STREAM)
 
     async def _act(self, batch: tuple[Transfer, ...], work: Work, spreading: Bench) -> Results:

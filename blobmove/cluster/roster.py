@@ -13,7 +13,7 @@ import anyio
 
 from blobmove.cluster.calls import Calls
 from blobmove.cluster.payloads import Done, Heard, Share, Trouble
-from blobmove.core.crew import SharedPace, WorkerShown, divided, portions
+from blobmove.core.crew import SharedPace, WorkerShown, divided, portions, seats
 from blobmove.core.errors import BlobmoveError, UsageError
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import RateWindow
@@ -35,6 +35,9 @@ UNFIT_LIMIT: Final = 5
 UNFIT_SECONDS: Final = 0.5
 """Between two of these times: a worker that is sent away takes a moment to leave."""
 
+_IDLE_WORDS: Final = 3
+"""Words in a row in which a worker has nothing under way, before others have its part of `--concurrency`."""
+
 _WINDOW_SECONDS: Final = 10.0
 _LAST_SECONDS: Final = 3.0
 _QUIET_SECONDS: Final = 5.0
@@ -43,11 +46,16 @@ _SUMS: Final = ("bytes_read", "bytes_written", "bytes_pulled", "pulled", "stream
 
 @dataclass(slots=True)
 class Member:
-    """One worker: its last word, when it came, and how fast it has been lately."""
+    """One worker: its last word, when it came, and how fast it has been lately.
+
+    `idle`: words in a row in which it had nothing under way; `held`: the concurrency that it has confirmed last.
+    """
 
     heard: Heard | None = None
     at: float = 0.0
     asked: bool = False
+    idle: int = 0
+    held: int | None = None
     window: RateWindow = field(default_factory=lambda: RateWindow(_WINDOW_SECONDS))
 
 
@@ -73,9 +81,13 @@ class Roster:
     _shares: dict[str, Share] = field(default_factory=dict)
     _told_at: dict[str, float] = field(default_factory=dict)
     _draining: bool = False
+    _at_first: int = 0
     _in_flight: int = 0
     _alone_since: float | None = None
     _silent_since: float | None = None
+
+    def __post_init__(self) -> None:
+        self._at_first = len(self.threads)
 
     async def watch(self, stop: Stop, failed: Callable[[BlobmoveError], None]) -> None:
         """Ask everybody again and again, until cancelled. A stop is told at once."""
@@ -100,8 +112,12 @@ class Roster:
                 tasks.start_soon(self.calls.pulse, worker, Share(draining=True))
 
     async def _ask(self, worker: str, member: Member) -> None:
+        share = self._shares.get(worker, self.share(worker))
         try:
-            self.hear(worker, await self.calls.pulse(worker, self._shares.get(worker, self.share(worker))))
+            heard = await self.calls.pulse(worker, share)
+            if heard is not None:
+                member.held = share.concurrency
+            self.hear(worker, heard)
         finally:
             member.asked = False
 
@@ -152,6 +168,7 @@ class Roster:
         self._sessions[heard.session] = heard
         member = self.members.setdefault(worker, Member())
         member.heard, now = heard, self.clock()
+        member.idle = 0 if heard.in_flight else member.idle + 1
         old = before.done if before is not None else Done()
         self._pace(heard.done, old, now - member.at if before is not None and member.at else 0.0)
         member.at = now
@@ -201,11 +218,24 @@ class Roster:
             portions(total, wanted) if total is not None else {}
             for total, wanted in ((limit, bytes_used), (self.s3.rate, used), (self.azure.rate, used))
         )
-        concurrency = None if self.concurrency is None else divided(self.concurrency, len(self.threads))
+        concurrency = self._seats()
         self._shares = {
-            worker: Share(concurrency, in_bytes.get(worker), s3.get(worker), azure.get(worker), self._draining)
+            worker: Share(
+                concurrency.get(worker), in_bytes.get(worker), s3.get(worker), azure.get(worker), self._draining
+            )
             for worker in self.threads
         }
+
+    def _seats(self) -> dict[str, int]:
+        """Everybody's part of `--concurrency`. One that has not confirmed any may have what all had at first."""
+        if self.concurrency is None:
+            return {}
+        first = divided(self.concurrency, self._at_first or len(self.threads))
+        members = {worker: self.members.get(worker, Member()) for worker in self.threads}
+        return seats(
+            self.concurrency, {worker: one.idle < _IDLE_WORDS for worker, one in members.items()},
+            {worker: first if one.held is None else one.held for worker, one in members.items()},
+        )
 
     def share(self, worker: str) -> Share:
         """The share of a worker that nobody has counted yet."""

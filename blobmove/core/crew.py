@@ -138,6 +138,24 @@ def divided(total: int, number: int) -> int:
     return max(1, total // max(1, number))
 
 
+def seats(total: int, working: Mapping[str, bool], held: Mapping[str, int]) -> dict[str, int]:
+    """A whole number divided among workers: who has nothing to do gets one, the others equal parts of the rest.
+
+    `held`: what each may have until now, as it has confirmed. What one is to have more of, others must have given back
+    before: together they never have more than `total`, unless there are more workers than that.
+    """
+    busy = sorted(name for name, works in working.items() if works) or sorted(working)
+    each, over = divmod(max(len(busy), total - (len(working) - len(busy))), max(1, len(busy)))
+    due = dict.fromkeys(working, 1) | {name: each + (place < over) for place, name in enumerate(busy)}
+    free = max(0, total - sum(held.get(name, 1) for name in working))
+    given = {}
+    for name, number in sorted(due.items()):
+        has = held.get(name, 1)
+        given[name] = min(number, has + free)
+        free -= max(0, given[name] - has)
+    return given
+
+
 def portions(total: float, wanted: Mapping[str, float]) -> dict[str, float]:
     """A rate divided among workers by what each has used lately; who has used nothing still gets a little."""
     if not wanted:

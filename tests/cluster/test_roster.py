@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import cast
 
 from blobmove.cluster.calls import Calls
-from blobmove.cluster.payloads import Done, Heard
-from blobmove.cluster.roster import Roster
+from blobmove.cluster.payloads import Done, Heard, Share
+from blobmove.cluster.roster import Member, Roster
 from blobmove.core.events import Event, Note, Throttled
 from blobmove.core.transfer import Pulling
 from blobmove.engine.bench import Bench
@@ -102,3 +102,28 @@ def test_that_azure_does_not_pull_is_said_once() -> None:
         "Azure does not pull from S3 at a"
     ]
     assert told.roster.bench.pulling.given_up == "CannotVerifyCopySource"
+
+
+async def test_what_an_idle_worker_has_of_the_concurrency_goes_to_those_at_work() -> None:
+    told, shares = Told(), dict[str, Share]()
+    under_way = {"a": 5, "b": 0}
+
+    async def pulse(worker: str, share: Share) -> Heard:
+        shares[worker] = share
+        told.now += 1.0
+        return word(worker, int(told.now), in_flight=under_way[worker])
+
+    roster = told.roster
+    roster.calls, roster.concurrency = cast(Calls, SimpleNamespace(pulse=pulse)), 8
+    roster.threads = {"a": 2, "b": 2}
+
+    async def turn() -> dict[str, int | None]:
+        roster._divide()
+        for worker in roster.threads:
+            await roster._ask(worker, roster.members.setdefault(worker, Member()))
+        return {worker: share.concurrency for worker, share in shares.items()}
+
+    seen = [await turn() for _ in range(5)]
+    assert seen == [{"a": 4, "b": 4}] * 3 + [{"a": 4, "b": 1}, {"a": 7, "b": 1}]
+    under_way["b"] = 5
+    assert [await turn() for _ in range(3)] == [{"a": 7, "b": 1}, {"a": 4, "b": 1}, {"a": 4, "b": 4}]

@@ -25,6 +25,7 @@ from blobmove.core.crew import (
     portions,
     ranges_of,
     room_for,
+    seats,
     workers_for,
 )
 
@@ -92,6 +93,41 @@ def test_a_divided_number_gives_everybody_at_least_one(total: int, number: int) 
     share = divided(total, number)
     assert share >= 1
     assert share * max(1, number) <= max(total, number)
+
+
+def test_concurrency_is_divided_without_a_rest_and_who_has_nothing_to_do_gets_one() -> None:
+    at_work = {"a": True, "b": True, "c": True}
+    none = dict.fromkeys(at_work, 1)
+    assert seats(8, at_work, none) == {"a": 3, "b": 3, "c": 2}
+    assert seats(8, at_work | {"b": False}, none) == {"a": 4, "b": 1, "c": 3}
+    assert seats(8, dict.fromkeys(at_work, False), none) == {"a": 3, "b": 3, "c": 2}
+    assert seats(2, at_work, none) == {"a": 1, "b": 1, "c": 1}
+    assert seats(8, {}, {}) == {}
+
+
+def test_nobody_gets_more_before_others_have_given_it_back() -> None:
+    work, held = {"a": True, "b": False}, {"a": 4, "b": 4}
+    first = seats(8, work, held)
+    assert first == {"a": 4, "b": 1}
+    assert seats(8, work, first) == {"a": 7, "b": 1}
+
+
+NAMES = st.dictionaries(st.text(min_size=1), st.booleans(), min_size=1, max_size=30)
+
+
+@given(st.integers(1, 512), st.lists(NAMES, min_size=1, max_size=8))
+def test_all_seats_together_are_never_more_than_there_are(total: int, turns: list[dict[str, bool]]) -> None:
+    held: dict[str, int] = {}
+    for working in turns:
+        found = seats(total, working, held)
+        assert min(found.values()) >= 1
+        assert sum(max(found[name], held.get(name, 1)) for name in found) <= max(
+            total, sum(held.get(name, 1) for name in working)
+        )
+        held = found
+    for _ in range(2):
+        held = seats(total, working, held)
+    assert sum(held.values()) == max(total, len(working))
 
 
 @given(st.floats(1, 1e9), st.dictionaries(st.text(min_size=1), st.floats(0, 1e6), min_size=1, max_size=50))
