@@ -20,6 +20,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--objects", type=int, default=32_000, help="small objects of a measurement")
     parser.add_argument("--giant", type=int, default=4096, help="MiB of the large object")
     parser.add_argument("--rate", type=int, default=32, help="MiB a second that one worker may move of it")
+    parser.add_argument("--rounds", type=int, default=1, help="turns of one and four workers; the shortest times count")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--from", dest="given", type=Path, help="measure nothing, take an earlier --json")
     parser.add_argument("--into", type=Path, help="write the tables between the marks <!-- cluster --> of this page")
@@ -27,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.given:
         found = Speeds(**json.loads(options.given.read_text()))
     else:
-        found = measured(options.objects, options.giant, options.rate, _say)
+        found = measured(options.objects, options.giant, options.rate, options.rounds, _say)
     if options.json:
         options.json.write_text(json.dumps(found.to_json(), indent=2) + "\n")
     costs = Costs.of(found.coordinator)

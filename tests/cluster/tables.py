@@ -22,6 +22,7 @@ def markdown(found: Speeds, simulations: Sequence[Simulated], unlimited: Simulat
         f"| latency | {LATENCY_MS:.0f} ms on both sides |",
         f"| limit of each worker | {IN_FLIGHT} requests in flight a side; for the large object"
         f" {found.rate_mib} MiB/s |",
+        *([f"| turns | {found.rounds} of one and of four workers; the shortest times |"] if found.rounds > 1 else []),
         "", "| what | one worker | four workers | times | goal |", "| --- | ---: | ---: | ---: | ---: |",
         f"| {found.objects:,} objects of 4 KiB | {rate[0]:,.0f}/s | {rate[1]:,.0f}/s | {found.gain(found.small):.2f}"
         " | 3.6 |",
