@@ -269,10 +269,12 @@ class Roster:
         state = heard.state or "at work"
         if quiet > _QUIET_SECONDS + PULSE_SECONDS * (1 + len(self.threads) / 50):
             state, per_byte, per_object = f"silent for {quiet:.0f} s", 0.0, 0.0
-        done = heard.done
+        done, share = heard.done, self._shares.get(worker, Share())
+        paces = [rate for rate in (share.s3_rate, share.azure_rate) if rate is not None]
         return WorkerShown(
             worker, state, per_object, per_byte, heard.in_flight, heard.slots, done.settled, done.bytes_read,
             done.bytes_written, done.bytes_pulled, done.retried_s3 + done.retried_azure,
+            share.bytes_per_second, min(paces, default=None),
         )  # fmt: skip
 
     def state(self) -> str:

@@ -51,9 +51,11 @@ class WorkerFacts:
 
 @dataclass(frozen=True, slots=True)
 class WorkerShown:
-    """One worker as people see it. Rates in objects and bytes a second; `slots`: requests it may have in flight.
+    """One worker as people see it. Rates in objects and bytes a second.
 
-    `settled` objects, bytes of bodies and requests tried again are those since it opened its doors for this run.
+    Its limits: `slots` requests in flight; its part of the bandwidth in bytes a second, and of the pace of the side
+    that has refused requests in requests a second, None where there is none. `settled` objects, bytes of bodies and
+    requests tried again are those since it opened its doors for this run.
     """
 
     name: str
@@ -67,6 +69,8 @@ class WorkerShown:
     bytes_written: int = 0
     bytes_pulled: int = 0
     retried: int = 0
+    bandwidth: float | None = None
+    requests_per_second: float | None = None
 
 
 def difference(ours: WorkerFacts, theirs: WorkerFacts) -> str:
@@ -227,6 +231,10 @@ class SharedPace:
 WORKER_OBJECTS: Final = 1000.0
 WORKER_BYTES: Final = 350.0 * MIB
 """What a worker of one core moves in a second, to plan with (docs/explanation/performance.md)."""
+
+
+RUN_OBJECTS: Final = 18_000.0
+"""Small objects that one coordinator gives out in a second (docs/explanation/performance.md): more workers are idle."""
 
 
 def workers_for(objects: int, size: int, hours: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from blobmove.core.crew import WorkerShown
 from blobmove.core.model import PROVEN_STATES, UNWELL_STATES, State
 from blobmove.core.units import format_bytes, format_count, format_duration, format_percent, format_rate
 from blobmove.views.layout import PLAIN, Paint, columns, listed, plural, printable, rule
@@ -182,10 +183,19 @@ def _pace(status: StatusResult) -> list[str]:
 
 
 def _workers(status: StatusResult) -> list[str]:
-    """Each worker of a running copy: what it does, how fast, and how much it may have in flight."""
+    """Each worker of a running copy: what it does, how fast, and its limits."""
     rows = [(one.name, one.state, f"{one.objects_per_second:,.0f} objects/s", format_rate(one.bytes_per_second),
-             f"{one.in_flight} in flight", f"{one.slots} allowed") for one in status.workers]
-    return columns(rows, "<<>>>>") if rows else []
+             f"{one.in_flight} in flight", ", ".join(_limits(one))) for one in status.workers]
+    return columns(rows, "<<>>><") if rows else []
+
+
+def _limits(worker: WorkerShown) -> list[str]:
+    limits = [f"{worker.slots} allowed"]
+    if worker.bandwidth is not None:
+        limits.append(f"{format_rate(worker.bandwidth)} at most")
+    if worker.requests_per_second is not None:
+        limits.append(f"{worker.requests_per_second:,.0f} requests/s at most")
+    return limits
 
 
 def _failures(failures: tuple[Failure, ...]) -> list[str]:

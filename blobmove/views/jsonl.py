@@ -276,7 +276,12 @@ def _sample(event: Sample) -> Document:
 def _worker(worker: WorkerShown) -> Document:
     return {"name": worker.name, "state": worker.state, "objects_per_second": round(worker.objects_per_second, 2),
             "bytes_per_second": round(worker.bytes_per_second, 1), "in_flight": worker.in_flight,
-            "concurrency": worker.slots}
+            "concurrency": worker.slots, "bandwidth": _rounded(worker.bandwidth),
+            "requests_per_second": _rounded(worker.requests_per_second)}
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 1)
 
 
 def _totals(totals: Totals) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from blobmove.core.crew import workers_for
+from blobmove.core.crew import RUN_OBJECTS, workers_for
 from blobmove.core.settings import for_checkpoint
 from blobmove.core.units import format_bytes, format_count, format_duration, format_percent, format_rate
 from blobmove.views.layout import PLAIN, Paint, bar, columns, listed, plural, printable
@@ -170,6 +170,9 @@ def _forecast(forecast: Forecast, result: PlanResult, target_hours: float | None
         number = workers_for(result.to_copy, result.to_copy_bytes, target_hours)
         if number > 1:
             lines.append(f"    that is work for about {number} workers of one core each (copy --workers, --scheduler)")
+        if result.to_copy / seconds > RUN_OBJECTS:
+            lines.append(f"    but one run moves about {RUN_OBJECTS:,.0f} objects a second at most,"
+                         " and an Azure account takes little more")
     return lines
 
 

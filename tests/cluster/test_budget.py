@@ -27,7 +27,11 @@ def test_bandwidth_is_divided_among_the_workers(company: Company, cluster: DaskC
     company.plan()
     size = sum(one.size for one in company.cloud.objects("src"))
     rate = size // 4
-    summary = company.copy("--scheduler", cluster.address, "--bandwidth", str(rate))
+    run = company.terminal.run(*company.copy_words("--scheduler", cluster.address, "--bandwidth", str(rate)))
+    summary = company.adds_up(run.summary)
+    samples = [line for line in run.lines if line["type"] == "sample"]
+    parts = [[one["bandwidth"] or 0 for one in sample["workers"]] for sample in samples]
+    assert any(len(told) == 2 and sum(told) == pytest.approx(rate, rel=0.01) for told in parts), parts
     assert summary["seconds"] > 0.6 * 4, "two workers at the whole rate would need half of the time"
     assert summary["outcomes"]["copied"] == company.planned
 

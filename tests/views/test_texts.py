@@ -37,13 +37,21 @@ def test_the_plan_says_for_how_many_workers_a_short_time_is_work() -> None:
     assert "workers" not in plan_text(PLAN, target_hours=2)
 
 
+def test_the_plan_says_when_no_number_of_workers_will_do() -> None:
+    most = "but one run moves about 18,000 objects a second at most"
+    assert most in plan_text(replace(PLAN, to_copy=1_000_000_000), target_hours=10)
+    assert most not in plan_text(replace(PLAN, to_copy=1_000_000_000), target_hours=24)
+
+
 def test_the_status_shows_each_worker_of_a_running_copy() -> None:
     workers = (WorkerShown("tls://10.0.0.5:4000", "at work", 1234.0, 5 * 2**20, 64, 128),
-               WorkerShown("tls://10.0.0.6:4000", "silent for 9 s", 0.0, 0.0, 0, 128))
+               WorkerShown("tls://10.0.0.6:4000", "silent for 9 s", 0.0, 0.0, 0, 128, bandwidth=2.0 * 2**20,
+                           requests_per_second=1500.4))
     lines = status_text(replace(STATUS, workers=workers)).splitlines()
     shown = [" ".join(line.split()) for line in lines if "tls://" in line]
     assert shown == ["tls://10.0.0.5:4000 at work 1,234 objects/s 5.0 MiB/s 64 in flight 128 allowed",
-                     "tls://10.0.0.6:4000 silent for 9 s 0 objects/s 0 B/s 0 in flight 128 allowed"]
+                     "tls://10.0.0.6:4000 silent for 9 s 0 objects/s 0 B/s 0 in flight 128 allowed,"
+                     " 2.0 MiB/s at most, 1,500 requests/s at most"]
 
 
 def test_a_second_plan_starts_from_the_whole_plan_and_tells_the_difference() -> None:
