@@ -9,9 +9,10 @@ import pytest
 
 from tests.acceptance.forks import Forks
 from tests.cloud.control import ACCOUNT, Cloud
-from tests.cluster.company import Company
+from tests.cluster.company import SPREAD, Company
 from tests.cluster.dask_cluster import IMPATIENT, DaskCluster
 from tests.cluster.networks import HERE, Network, allowed
+from tests.crash.company import LARGE
 
 pytestmark = pytest.mark.skipif(not allowed(), reason="only root may make network namespaces")
 
@@ -37,7 +38,7 @@ def wide_cloud(network: Network) -> Iterator[Cloud]:
 def test_a_machine_that_is_cut_off_and_healed_costs_nothing_but_time(
     wide_cloud: Cloud, network: Network, tmp_path: Path, forks: Forks
 ) -> None:
-    company = Company.found(wide_cloud, tmp_path, forks=forks)
+    company = Company.found(wide_cloud, tmp_path, specs=(*LARGE, *SPREAD), forks=forks)
     cluster = DaskCluster(tmp_path / "cluster", company.terminal.environment, host=HERE, patience=IMPATIENT)
     try:
         cluster.start(0)
@@ -55,6 +56,7 @@ def test_a_machine_that_is_cut_off_and_healed_costs_nothing_but_time(
         network.put_back(numbers[0])
         company.slow(0)
         summary = company.adds_up(process.ended(0).summary)
+        assert company.settled() == company.planned
     finally:
         cluster.stop()
     assert summary["outcomes"]["pending"] == 0
