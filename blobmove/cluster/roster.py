@@ -109,7 +109,8 @@ class Roster:
         self._draining = True
         async with anyio.create_task_group() as tasks:
             for worker in list(self.threads):
-                tasks.start_soon(self.calls.pulse, worker, Share(draining=True))
+                share = self._shares.get(worker, self.share(worker))  # what is under way keeps to its limits
+                tasks.start_soon(self.calls.pulse, worker, replace(share, draining=True))
 
     async def _ask(self, worker: str, member: Member) -> None:
         share = self._shares.get(worker, self.share(worker))

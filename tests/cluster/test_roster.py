@@ -14,6 +14,7 @@ from blobmove.core.events import Event, Note, Throttled
 from blobmove.core.transfer import Pulling
 from blobmove.engine.bench import Bench
 from blobmove.engine.requests import Counters
+from blobmove.engine.stopping import Stop
 
 REFUSED = Throttled("destination", "ServerBusy", 0.5, 7)
 
@@ -127,3 +128,19 @@ async def test_what_an_idle_worker_has_of_the_concurrency_goes_to_those_at_work(
     assert seen == [{"a": 4, "b": 4}] * 3 + [{"a": 4, "b": 1}, {"a": 7, "b": 1}]
     under_way["b"] = 5
     assert [await turn() for _ in range(3)] == [{"a": 7, "b": 1}, {"a": 4, "b": 1}, {"a": 4, "b": 4}]
+
+
+async def test_a_drain_is_told_at_once_and_lifts_no_limit() -> None:
+    told, shares = Told(), dict[str, Share]()
+
+    async def pulse(worker: str, share: Share) -> Heard:
+        shares[worker] = share
+        return word(worker, 1, in_flight=1)
+
+    roster, stop = told.roster, Stop()
+    roster.calls, roster.concurrency, roster.rate_now = cast(Calls, SimpleNamespace(pulse=pulse)), 8, lambda: 1000
+    roster.threads = {"a": 2, "b": 2}
+    roster._divide()
+    stop.ask("a signal")
+    await roster._tell_stop(stop)
+    assert shares == dict.fromkeys("ab", Share(4, 500.0, draining=True))
