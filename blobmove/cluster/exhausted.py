@@ -12,6 +12,8 @@ from blobmove.core.errors import UsageError
 from blobmove.core.secrets import redact
 
 _NOTHING_LEFT: Final = frozenset({errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+_NOT_LOADED: Final = ("failed to map segment", "cannot map", "cannot allocate memory")
+"""Words of the dynamic loader (glibc, elf/dl-load.c), of a library that is loaded at its first use."""
 _NO_THREAD: Final = "can't start new thread"  # CPython's words; there is no class of its own for it
 
 
@@ -21,7 +23,10 @@ def exhausted(error: BaseException) -> BaseException | None:
         return next((found for one in error.exceptions if (found := exhausted(one)) is not None), None)
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _NOTHING_LEFT):
         return error
-    return error if isinstance(error, RuntimeError) and str(error) == _NO_THREAD else None
+    told = str(error)
+    if isinstance(error, ImportError) and any(words in told.lower() for words in _NOT_LOADED):
+        return error
+    return error if isinstance(error, RuntimeError) and told == _NO_THREAD else None
 
 
 @contextmanager

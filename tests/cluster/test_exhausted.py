@@ -27,6 +27,7 @@ MIB = 1 << 20
 
 @pytest.mark.parametrize("error", [
     MemoryError(), OSError(errno.ENOMEM, "no"), OSError(errno.EMFILE, "no"), RuntimeError("can't start new thread"),
+    ImportError("/lib/_awscrt.abi3.so: failed to map segment from shared object"),
 ])
 def test_what_a_machine_refuses_is_found_in_whatever_it_was_raised_in(error: Exception) -> None:
     assert exhausted(error) is error
@@ -34,7 +35,8 @@ def test_what_a_machine_refuses_is_found_in_whatever_it_was_raised_in(error: Exc
 
 
 @pytest.mark.parametrize("error", [
-    ValueError("x"), OSError(errno.ECONNRESET, "no"), RuntimeError("else"), ExceptionGroup("many", [ValueError("x")]),
+    ValueError("x"), OSError(errno.ECONNRESET, "no"), RuntimeError("else"), ImportError("x"),
+    ExceptionGroup("many", [ValueError("x")]),
 ])
 def test_other_failures_are_none(error: Exception) -> None:
     assert exhausted(error) is None
