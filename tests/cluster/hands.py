@@ -51,7 +51,7 @@ class S3:
         body = bytearray(BODY[offset:offset + length])
         if self.readings == self.wrong:
             body[7] ^= 4
-        return SimpleNamespace(body=body)
+        return SimpleNamespace(body=body, etag=ETAG)
 
 
 @dataclass
