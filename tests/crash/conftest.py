@@ -1,4 +1,4 @@
-"""One process that forks the commands, for all rounds."""
+"""What all rounds share: one process that forks the commands, one database server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.forks import Forks
+from tests.crash.mariadb import MariaDb, mariadb
 from tests.crash.moments import Moments
 
 
@@ -14,6 +15,13 @@ from tests.crash.moments import Moments
 def forks() -> Iterator[Forks]:
     """The process from which commands are forked."""
     with Forks() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[MariaDb]:
+    """A MariaDB of these tests' own, since it is killed again and again."""
+    with mariadb() as found:
         yield found
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.servers import databases
-from tests.servers.databases import PASSWORD, USER, MySQLServer, missing
+from tests.servers.databases import PASSWORD, USER, MySQLServer, mariadb_place, until_listening
 from tests.servers.rails_schema import activestorage
 
 
@@ -31,7 +28,7 @@ class MariaDb:
         """Start, or start again after kill(); returns when it answers."""
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(self._command, stdout=output, stderr=subprocess.STDOUT, cwd="/")
-        databases._until_listening(self._process, self._port, self._log)
+        until_listening(self._process, self._port, self._log)
 
     def kill(self) -> None:
         """kill -9."""
@@ -69,32 +66,14 @@ class MariaDb:
 @contextmanager
 def mariadb() -> Iterator[MariaDb]:
     """A server that runs; killed at the end."""
-    path = databases._path()
-    program, install = shutil.which("mariadbd", path=path), shutil.which("mariadb-install-db", path=path)
-    if program is None or install is None:
-        missing("MariaDB (mariadbd, mariadb-install-db)")
-    with databases._folder(None) as folder:
-        as_root = ["--user=root"] if os.getuid() == 0 else []
-        databases._run(
-            [str(install), "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--skip-name-resolve", f"--tmpdir={folder}", *as_root], None,
+    with mariadb_place() as place:
+        server = MariaDb(
+            place.command("--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1"), place.port,
+            place.folder / "server.log",
         )  # fmt: skip
-        port = databases._free_port()
-        command = [
-            str(program), "--no-defaults", f"--datadir={folder}/data", f"--port={port}", f"--socket={folder}/m.sock",
-            f"--tmpdir={folder}",  # each start clears the temporary tables of all servers that share the folder
-            "--bind-address=127.0.0.1", "--skip-name-resolve", "--character-set-server=utf8mb4", "--server-id=7",
-            "--log-bin=bin", "--binlog-format=ROW", "--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1",
-            "--innodb-buffer-pool-size=64M", *as_root,
-        ]  # fmt: skip
-        server = MariaDb(command, port, folder / "server.log")
         try:
             server.start()
-            root = MySQLServer("mariadb", "127.0.0.1", port, "root", "")
-            databases._until_answers(root._admin)
-            with root._admin() as connection:
-                connection.cursor().execute(f"CREATE USER {USER}@'%%' IDENTIFIED BY %s", (PASSWORD,))
-                connection.cursor().execute(f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION")
+            place.let_in()
             yield server
         finally:
             server.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -14,18 +13,11 @@ from tests.acceptance.forks import Forks
 from tests.campaigns import Teller
 from tests.cloud.control import Cloud
 from tests.crash.company import FLIP, VERIFY, Company
-from tests.crash.mariadb import MariaDb, mariadb
+from tests.crash.mariadb import MariaDb
 from tests.crash.moments import Moment
 from tests.crash.promises import Promises
 
 pytestmark = [pytest.mark.database, pytest.mark.rounds("database")]
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[MariaDb]:
-    """A MariaDB of these tests' own, since it is killed again and again."""
-    with mariadb() as found:
-        yield found
 
 
 def test_a_flip_outlives_its_database(

@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -25,7 +24,7 @@ import pytest
 
 from blobmove.checkpoint.file import connect
 from tests.campaigns import Teller
-from tests.crash.mariadb import MariaDb, mariadb
+from tests.crash.mariadb import MariaDb
 from tests.servers.rails_schema import activestorage
 
 pytestmark = [pytest.mark.database, pytest.mark.rounds("flip")]
@@ -37,13 +36,6 @@ LOOK_ALIKES = ("7Dq", "7dq", "7DQ ", "7DQ", "invoice ä", "invoice a", "invoice 
 ROWS = 400
 KILLS = 4
 CHILD = "tests.crash.flip_child"
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[MariaDb]:
-    """A MariaDB of these tests' own, since it is killed again and again."""
-    with mariadb() as found:
-        yield found
 
 
 @dataclass

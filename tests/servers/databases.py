@@ -15,6 +15,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,36 +129,61 @@ class PostgreSQLServer(DatabaseServer):
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class MariaDbPlace:
+    """A data directory of MariaDB that nobody serves yet, and a free port for who does."""
+
+    program: str
+    folder: Path
+    port: int
+
+    def command(self, *more: str) -> list[str]:
+        """The server as a company runs it: binary log in row format, general_ci by default. `more` says the rest."""
+        return [
+            self.program, "--no-defaults", f"--datadir={self.folder}/data", f"--port={self.port}",
+            f"--socket={self.folder}/m.sock",
+            f"--tmpdir={self.folder}",  # each start clears the temporary tables of all servers that share the folder
+            "--bind-address=127.0.0.1", "--skip-name-resolve", "--character-set-server=utf8mb4",
+            "--collation-server=utf8mb4_general_ci", "--server-id=7", "--log-bin=bin", "--binlog-format=ROW",
+            "--innodb-buffer-pool-size=64M", *_as_root(), *more,
+        ]  # fmt: skip
+
+    def let_in(self) -> MySQLServer:
+        """Wait until the server answers, make the user of an application, and return the server as that user."""
+        root = MySQLServer("mariadb", "127.0.0.1", self.port, "root", "")
+        until_answers(root._admin)
+        with root._admin() as connection:
+            connection.cursor().execute(f"CREATE USER {USER}@'%%' IDENTIFIED BY %s", (PASSWORD,))
+            connection.cursor().execute(f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION")
+        return MySQLServer("mariadb", "127.0.0.1", self.port, USER, PASSWORD)
+
+
 @contextmanager
-def mariadb() -> Iterator[MySQLServer]:
-    """A MariaDB of our own, as a company runs it: binary log in row format, general_ci by default."""
+def mariadb_place() -> Iterator[MariaDbPlace]:
+    """An empty data directory, gone afterwards. Skips the test where MariaDB is missing."""
     program, install = shutil.which("mariadbd", path=_path()), shutil.which("mariadb-install-db", path=_path())
     if program is None or install is None:
         missing("MariaDB (mariadbd, mariadb-install-db)")
     with _folder(None) as folder:
-        certificates = make_certificates(folder)
-        as_root = ["--user=root"] if os.getuid() == 0 else []
-        data, port = folder / "data", _free_port()
         _run(
-            [str(install), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--skip-name-resolve", f"--tmpdir={folder}", *as_root],
+            [str(install), "--no-defaults", f"--datadir={folder}/data", "--auth-root-authentication-method=normal",
+             "--skip-test-db", "--skip-name-resolve", f"--tmpdir={folder}", *_as_root()],
             None,
         )  # fmt: skip
-        command = [
-            str(program), "--no-defaults", f"--datadir={data}", f"--port={port}", f"--socket={folder}/m.sock",
-            f"--tmpdir={folder}",  # each start clears the temporary tables of all servers that share the folder
-            "--bind-address=127.0.0.1", "--skip-name-resolve", "--character-set-server=utf8mb4",
-            "--collation-server=utf8mb4_general_ci", "--server-id=7", "--log-bin=bin", "--binlog-format=ROW",
-            "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", "--innodb-buffer-pool-size=64M",
-            f"--ssl-cert={certificates.certificate}", f"--ssl-key={certificates.key}", *as_root,
-        ]  # fmt: skip
-        with _process(command, folder, None, port):
-            root = MySQLServer("mariadb", "127.0.0.1", port, "root", "")
-            _until_answers(root._admin)
-            with root._admin() as connection:
-                connection.cursor().execute(f"CREATE USER {USER}@'%%' IDENTIFIED BY %s", (PASSWORD,))
-                connection.cursor().execute(f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION")
-            server = MySQLServer("mariadb", "127.0.0.1", port, USER, PASSWORD)
+        yield MariaDbPlace(str(program), folder, _free_port())
+
+
+@contextmanager
+def mariadb() -> Iterator[MySQLServer]:
+    """A MariaDB of our own, quick since nothing of it must survive."""
+    with mariadb_place() as place:
+        certificates = make_certificates(place.folder)
+        command = place.command(
+            "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0", f"--ssl-cert={certificates.certificate}",
+            f"--ssl-key={certificates.key}",
+        )  # fmt: skip
+        with _process(command, place.folder, None, place.port):
+            server = place.let_in()
             server.certificates = certificates
             yield server
 
@@ -189,7 +215,7 @@ def postgresql() -> Iterator[PostgreSQLServer]:
         with _process(command, folder, owner, port):
             server = PostgreSQLServer(port)
             server.certificates = certificates
-            _until_answers(lambda: server._admin("postgres"))
+            until_answers(lambda: server._admin("postgres"))
             yield server
 
 
@@ -197,6 +223,10 @@ def mysql_by_url() -> MySQLServer:
     """The server of `BLOBMOVE_TEST_MYSQL_URL`."""
     url = parse_database_url(os.environ["BLOBMOVE_TEST_MYSQL_URL"])
     return MySQLServer("mysql", url.host, url.port, url.username or "root", url.password or "")
+
+
+def _as_root() -> list[str]:
+    return ["--user=root"] if os.getuid() == 0 else []
 
 
 def _path() -> str:
@@ -244,7 +274,7 @@ def _process(command: list[str], folder: Path, owner: str | None, port: int) -> 
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd="/", **_as(owner))
     try:
-        _until_listening(process, port, log)
+        until_listening(process, port, log)
         yield
     finally:
         process.terminate()
@@ -255,7 +285,7 @@ def _process(command: list[str], folder: Path, owner: str | None, port: int) -> 
             process.wait()
 
 
-def _until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the server ended at once:\n{log.read_text(errors='replace')[-3000:]}"
@@ -266,7 +296,7 @@ def _until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> 
     raise AssertionError(f"the server does not listen:\n{log.read_text(errors='replace')[-3000:]}")
 
 
-def _until_answers(connect: Any) -> None:  # noqa: ANN401
+def until_answers(connect: Any) -> None:  # noqa: ANN401
     """It listens before it lets anyone in."""
     deadline = time.monotonic() + START_SECONDS
     while True:

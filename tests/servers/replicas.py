@@ -66,30 +66,11 @@ class MariaDbReplica:
 @contextmanager
 def mariadb_replica(primary: MySQLServer) -> Iterator[MariaDbReplica]:
     """A second MariaDB, read-only, that follows the first."""
-    path = databases._path()
-    program, install = shutil.which("mariadbd", path=path), shutil.which("mariadb-install-db", path=path)
-    if program is None or install is None:
-        missing("MariaDB (mariadbd, mariadb-install-db)")
-    with databases._folder(None) as folder:
-        as_root = ["--user=root"] if os.getuid() == 0 else []
-        data, port = folder / "data", databases._free_port()
-        databases._run(
-            [str(install), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--skip-name-resolve", f"--tmpdir={folder}", *as_root], None,
-        )  # fmt: skip
-        command = [
-            str(program), "--no-defaults", f"--datadir={data}", f"--port={port}", f"--socket={folder}/m.sock",
-            f"--tmpdir={folder}",  # each start clears the temporary tables of all servers that share the folder
-            "--bind-address=127.0.0.1", "--skip-name-resolve", "--character-set-server=utf8mb4", "--server-id=8",
-            "--innodb-buffer-pool-size=64M", "--read-only=1", "--skip-slave-start", *as_root,
-        ]  # fmt: skip
-        with databases._process(command, folder, None, port):
-            root = MySQLServer("mariadb", "127.0.0.1", port, "root", "")
-            databases._until_answers(root._admin)
-            with root._admin() as connection, connection.cursor() as cursor:
-                cursor.execute(f"CREATE USER {USER}@'%%' IDENTIFIED BY %s", (PASSWORD,))
-                cursor.execute(f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION")
-            replica = MariaDbReplica(primary, port)
+    with databases.mariadb_place() as place:
+        command = place.command("--server-id=8", "--skip-log-bin", "--read-only=1", "--skip-slave-start")
+        with databases._process(command, place.folder, None, place.port):
+            place.let_in()
+            replica = MariaDbReplica(primary, place.port)
             replica.follow()
             yield replica
 
@@ -113,7 +94,7 @@ def postgresql_standby(primary: PostgreSQLServer) -> Iterator[PostgreSQLServer]:
         ]  # fmt: skip
         with databases._process(command, folder, owner, port):
             standby = PostgreSQLServer(port)
-            databases._until_answers(lambda: standby._admin("postgres"))
+            databases.until_answers(lambda: standby._admin("postgres"))
             yield standby
 
 
