@@ -122,6 +122,24 @@ def test_the_first_answer_may_be_a_refusal() -> None:
     assert control.delay(100.02) > 0.0
 
 
+def test_two_answers_are_too_few_to_judge_a_window_by() -> None:
+    control = Concurrency(16)
+    control.good(10.0, 1.0)
+    control.good(10.0, 1.6)  # the window is over by its time, and all places were used
+    assert control.slots == 16
+    for number in range(50):
+        control.good(10.0, 1.7 + number / 20)
+    assert control.slots > 16
+
+
+def test_refusals_alone_say_nothing_of_latency() -> None:
+    control = Concurrency(16)
+    for number in range(200):
+        control.busy(100.0 + number / 20)
+    assert control.slower_at == -inf
+    assert control.slots == 8
+
+
 def test_a_number_asked_for_is_never_exceeded_and_latency_does_not_lower_it() -> None:
     control = Concurrency(24, least=1, most=24, gradient=False)
     Crowd(Service(lambda _: 100, 0.001, queues=True), control, clients=100).run(30)

@@ -15,10 +15,13 @@ from blobmove.core.errors import UsageError
 from blobmove.core.flipping import (
     SMALLEST_BATCH,
     Candidate,
+    DatabaseTrouble,
     Pace,
     ProvenBlob,
+    Trouble,
     backoff,
     choose_sources,
+    flip_seconds,
     gate,
     name_warnings,
     next_batch_size,
@@ -179,6 +182,11 @@ def test_pauses_grow_to_a_ceiling_and_are_never_nothing(attempt: int, draw: floa
     assert 0.1 <= backoff(attempt, draw) <= 10.0
 
 
+def test_numbers_without_a_gap_are_one_run() -> None:
+    assert runs_of([]) == []
+    assert runs_of([7, 3, 1, 2, 2, -1]) == [(-1, -1), (1, 3), (7, 7)]
+
+
 @given(st.lists(st.integers(-50, 50)))
 def test_runs_name_exactly_the_numbers_they_were_made_of(ids: list[int]) -> None:
     runs = runs_of(ids)
@@ -216,3 +224,15 @@ def test_a_target_that_looks_like_a_name_in_the_table_is_pointed_out(
 ) -> None:
     warnings = name_warnings(target, found)
     assert [name for name in found if any(f"{name!r} is named" in warning for warning in warnings)] == warned
+
+
+def test_a_flip_takes_the_longer_the_more_it_pauses() -> None:
+    assert flip_seconds(60_000, 0.0) == (1.0, 12.0)
+    assert flip_seconds(60_000, 1.0) == (2.0, 24.0)
+
+
+@pytest.mark.parametrize(("trouble", "code"), [(Trouble.BUSY, "E503-DATABASE"), (Trouble.LOST, "E000-DATABASE")])
+def test_trouble_with_a_database_is_told_with_the_servers_own_code(trouble: Trouble, code: str) -> None:
+    told = DatabaseTrouble(trouble, "1205", "Lock wait timeout")
+    assert (told.code, told.cause, told.hint) == (code, "1205 Lock wait timeout", "run the same command again")
+    assert (told.trouble, told.server_code, told.detail) == (trouble, "1205", "Lock wait timeout")

@@ -33,6 +33,13 @@ def test_objects_that_hold_no_memory_are_bounded_by_places_alone() -> None:
     assert begun(LargeLane(384 * MIB, 0, small_left=True), GIB, places=64) == 32
 
 
+def test_what_ends_makes_room_for_the_next() -> None:
+    lane = LargeLane(384 * MIB, 384 * MIB)
+    assert begun(lane, 100 * GIB) == 2
+    lane.end(100 * GIB)
+    assert begun(lane, 100 * GIB) == 1
+
+
 @given(st.lists(st.integers(LARGE_BYTES, 10 * GIB), max_size=50), st.integers(1, 600), st.booleans())
 def test_what_is_held_is_given_back(sizes: list[int], places: int, small_left: bool) -> None:
     lane = LargeLane(384 * MIB, 100 * MIB, small_left)

@@ -44,5 +44,6 @@ def test_only_a_claim_that_is_an_md5_is_compared(text: str, differs: bool) -> No
 
 
 def test_metadata_without_a_claim_or_an_unknown_md5_say_nothing() -> None:
+    assert metadata_notes([], MD5) == ()
     assert metadata_notes([("author", "jiac")], MD5) == ()
     assert metadata_notes([("md5chksum", to_base64(OTHER_MD5))], None) == ()

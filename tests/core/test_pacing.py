@@ -69,6 +69,12 @@ def test_what_no_service_would_say_is_counted_as_other(code: str) -> None:
     assert counted_as(code, {}) == OTHER_CODES
 
 
+def test_a_code_that_is_counted_keeps_its_name_when_there_is_no_place_for_others() -> None:
+    counts = dict.fromkeys((f"Code{number}" for number in range(MOST_CODES)), 1)
+    assert counted_as("Code0", counts) == "Code0"
+    assert counted_as("SlowDown", counts) == OTHER_CODES
+
+
 @given(st.lists(st.from_regex("[A-Z][a-z]{1,3}[0-9]{0,2}", fullmatch=True), max_size=200))
 def test_codes_are_counted_by_so_many_names_and_none_is_lost(codes: list[str]) -> None:
     counts: dict[str, int] = {}
