@@ -85,8 +85,9 @@ class Progress:
                 waiting = f"{event.side}, waiting {event.wait_seconds:.1f} s, concurrency {event.concurrency}"
                 self._kind(("throttled", event.code), "throttled", waiting)
             case Stopping():
-                text = f"{event.why}. No new object starts; {event.in_flight} in flight are finishing."
-                self._say(self._paint(text, "warn"))
+                rest = f"No new object starts; {event.in_flight} in flight are finishing."
+                rest = rest if event.in_flight else "Nothing new is begun; what is under way is finished."
+                self._say(self._paint(f"{event.why}. {rest}", "warn"))
             case Note() if not self._quiet:
                 self._say(event.text)
             case Finished():

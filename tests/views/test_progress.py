@@ -148,3 +148,13 @@ def test_a_flip_is_shown_by_its_rows() -> None:
     stream = io.StringIO()
     progress(stream, Style.LINE)(FlipProgress(200, 98, 2, "flipping", 61.0))
     assert stream.getvalue().startswith("2026-11-22T14:02:40Z flip-service 50.0% 100/200 rows")
+
+
+@pytest.mark.parametrize(("in_flight", "rest"), [
+    (3, "No new object starts; 3 in flight are finishing."),
+    (0, "Nothing new is begun; what is under way is finished."),
+])
+def test_a_stop_speaks_of_objects_only_where_some_are_in_flight(in_flight: int, rest: str) -> None:
+    stream = io.StringIO()
+    progress(stream, Style.LINE)(Stopping("interrupted", in_flight))
+    assert f"interrupted. {rest}" in stream.getvalue()
