@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from blobmove import __version__
 from blobmove.checkpoint.values import MOST_INTEGER
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class FlipJournal:
         with self._writing() as connection:
             connection.execute(
                 "UPDATE flip_run SET finished_at = ?, summary = ? WHERE id = ?",
-                (at, json.dumps(summary, ensure_ascii=False), run),
+                (at, json.dumps({**summary, "version": __version__}, ensure_ascii=False), run),
             )
 
     def unsettled(self) -> list[UnsettledBatch]:

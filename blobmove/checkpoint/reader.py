@@ -53,7 +53,7 @@ class ProvenCopy:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One invocation that wrote; `summary` is what it said last."""
+    """One invocation that wrote; `summary` is what it said last, with the `version` of the program."""
 
     id: int
     command: str
@@ -62,6 +62,8 @@ class RunRow:
     pid: int
     exit_code: int | None
     summary: dict[str, Any]
+    host: str = ""
+    plan: str = ""
 
 
 class CheckpointReader:
@@ -182,11 +184,16 @@ class CheckpointReader:
         )
         return dict(rows)
 
-    def unwell(self, limit: int) -> tuple[Failure, ...]:
-        """Objects that are refused, changed, gone, in conflict or failed."""
+    def query(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Any read-only question, for `checkpoint.story`; errors in the operator's words."""
+        return self._rows(sql, values)
+
+    def unwell(self, limit: int, state: State | None = None) -> tuple[Failure, ...]:
+        """Objects that are refused, changed, gone, in conflict or failed; only those of one such state, if given."""
+        which = f"state > {SKIPPED}" if state is None else f"state = {STATES[state]}"
         rows = self._rows(
             "SELECT key, state, reason, coalesce(detail, ''), attempts FROM object_row"
-            f" WHERE state >= {SKIPPED} AND state > {SKIPPED} ORDER BY state, id LIMIT ?", (limit,),
+            f" WHERE state >= {SKIPPED} AND {which} ORDER BY state, id LIMIT ?", (limit,),
         )
         texts = self._words.texts
         return tuple(

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
+from blobmove import __version__
 from blobmove.checkpoint.counts import Shift, change
 from blobmove.checkpoint.file import connect, explained, held
 from blobmove.checkpoint.schema import PENDING, PROVEN, SKIPPED, STATES
@@ -101,8 +102,8 @@ class CheckpointWriter:
         """Note that this command has begun."""
         with self.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO run (command, plan, started_at, pid, host) VALUES (?, ?, ?, ?, ?)",
-                (self._command, plan, self._now(), os.getpid(), socket.gethostname()),
+                "INSERT INTO run (command, plan, started_at, pid, host, summary) VALUES (?, ?, ?, ?, ?, ?)",
+                (self._command, plan, self._now(), os.getpid(), socket.gethostname(), _told({})),
             )
         self.run_id = cursor.lastrowid or 0
         return self.run_id
@@ -110,14 +111,14 @@ class CheckpointWriter:
     def note_run(self, summary: dict[str, Any]) -> None:
         """Leave the last sample where `status` finds it."""
         with self.transaction() as db:
-            db.execute("UPDATE run SET summary = ? WHERE id = ?", (json.dumps(summary), self.run_id))
+            db.execute("UPDATE run SET summary = ? WHERE id = ?", (_told(summary), self.run_id))
 
     def end_run(self, exit_code: int, summary: dict[str, Any]) -> None:
         """Note how this command ended."""
         with self.transaction() as db:
             db.execute(
                 "UPDATE run SET finished_at = ?, exit_code = ?, summary = ? WHERE id = ?",
-                (self._now(), exit_code, json.dumps(summary), self.run_id),
+                (self._now(), exit_code, _told(summary), self.run_id),
             )
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
@@ -163,3 +164,8 @@ class CheckpointWriter:
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _told(summary: dict[str, Any]) -> str:
+    """What a run says of itself, and which blobmove it was: a year later somebody asks."""
+    return json.dumps({**summary, "version": __version__})

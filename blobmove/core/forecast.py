@@ -100,7 +100,8 @@ class Sizing:
         dollars["azure_storage_per_month"] = gib * prices["azure_month_per_gib"]
         seconds = tuple(max(self.read_bytes / rate, self.objects / per_second) for rate, per_second in (_FAST, _SLOW))
         requests = {"s3_get": self.gets, "azure_write": self.writes}
-        return Forecast((seconds[0], seconds[1]), {k: round(v, 4) for k, v in dollars.items()}, requests)
+        return Forecast((seconds[0], seconds[1]), {k: round(v, 4) for k, v in dollars.items()}, requests,
+                        dict(prices), (_FAST, _SLOW))
 
 
 def egress_dollars(gib: float, prices: Mapping[str, float]) -> float:

@@ -53,11 +53,17 @@ class RailsCheck:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Time in seconds (low, high), money in US dollars by item, requests by operation."""
+    """Time in seconds (low, high), money in US dollars by item, requests by operation.
+
+    What it rests on: `prices` by their names in the price list, `speeds` as (bytes a second, objects a second) of the
+    low and the high end.
+    """
 
     seconds: tuple[float, float]
     dollars: dict[str, float]
     requests: dict[str, int]
+    prices: dict[str, float] = field(default_factory=dict)
+    speeds: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,8 @@ class PlanChange:
 class PlanResult:
     """The sizing of a copy. listed = to_copy + sum(skipped) + sum(refused).
 
-    `settled` counts those of `to_copy` that an earlier run has copied already.
+    `settled` counts those of `to_copy` that an earlier run has copied already. `examples` are a few keys by reason of
+    `skipped` and `refused`, and by the fields of `rails` that count what does not fit.
     """
 
     plan: str
@@ -95,6 +102,7 @@ class PlanResult:
     forecast: Forecast
     change: PlanChange | None = None
     samples: tuple[tuple[str, int | None], ...] = ()
+    examples: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from blobmove.core.selection import Selection, decide
 from blobmove.core.units import MIB
 
 SAMPLES: Final = 5
+EXAMPLES: Final = 5
+"""Keys named for each reason why an object is left out or does not fit its row."""
 WHOLE_LIMIT: Final = 32 * MIB
 BLOCK_SIZE: Final = 32 * MIB
 
@@ -30,6 +32,13 @@ _JOIN: Final = "FROM incoming.rails r LEFT JOIN incoming.listed l ON l.id = r.sl
 _CLEAR_ETAG: Final = (
     "typeof(l.etag) = 'blob' AND (l.encryption IS NULL OR (l.encryption NOT LIKE '%KMS%' AND l.encryption <> 'SSE-C'))"
 )
+_MISFITS: Final = {
+    "missing_attached": f"NOT ({_PRESENT_ROW}) AND r.attached IS NOT 0",
+    "missing_unattached": f"NOT ({_PRESENT_ROW}) AND r.attached IS 0",
+    "size_differs": f"{_PRESENT_ROW} AND l.size IS NOT NULL AND l.size <> r.size",
+    "checksum_differs": f"{_PRESENT_ROW} AND {_CLEAR_ETAG} AND r.md5 IS NOT NULL AND l.etag <> r.md5",
+}
+"""Rows that do not fit the list, by the field of RailsCheck that counts them, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,7 @@ class Plan:
     _rows: int = 0
     _outside: int = 0
     _services: Counter[str] = dataclasses.field(default_factory=Counter)
+    _aside: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     async def run(self) -> PlanResult:
         """Read everything, then adopt it in one transaction: on any error the checkpoint stays as it was."""
@@ -111,6 +121,8 @@ class Plan:
     def _planned(self, version: ObjectVersion, facts: Any, asked: bool) -> Planned:  # noqa: ANN401
         referenced = facts is not None
         decision = decide(version, self.ask.selection, referenced if asked else None)
+        if decision.reason and len(examples := self._aside.setdefault(decision.reason, [])) < EXAMPLES:
+            examples.append(version.key)
         proof = expected(version, facts) if decision.state is State.PENDING else None
         return Planned(version, decision, proof, referenced)
 
@@ -122,17 +134,17 @@ class Plan:
 
     def _check_rails(self, stage: PlanStage) -> RailsCheck:
         """The three-way look: rows against the list, the list against rows."""
-        ((rows, matched, attached, unattached, size, checksum),) = stage.query(
-            f"SELECT count(*), sum({_PRESENT_ROW}), sum(NOT ({_PRESENT_ROW}) AND r.attached IS NOT 0),"
-            f" sum(NOT ({_PRESENT_ROW}) AND r.attached IS 0),"
-            f" sum({_PRESENT_ROW} AND l.size IS NOT NULL AND l.size <> r.size),"
-            f" sum({_PRESENT_ROW} AND {_CLEAR_ETAG} AND r.md5 IS NOT NULL AND l.etag <> r.md5) {_JOIN}"
-        )
+        counted = ", ".join(f"sum({one}), min(iif({one}, r.key, NULL)), max(iif({one}, r.key, NULL))"
+                            for one in _MISFITS.values())
+        ((rows, matched, *told),) = stage.query(f"SELECT count(*), sum({_PRESENT_ROW}), {counted} {_JOIN}")
+        counts = {name: told[3 * place] or 0 for place, name in enumerate(_MISFITS)}
+        for place, name in enumerate(_MISFITS):
+            if counts[name]:
+                self._aside[name] = list(dict.fromkeys(told[3 * place + 1:3 * place + 3]))
         ((alone,),) = stage.query("SELECT count(*) FROM incoming.listed WHERE state = 'pending' AND NOT referenced")
         return RailsCheck(
-            rows=rows, by_service=dict(self._services.most_common()), matched=matched or 0,
-            missing_attached=attached or 0, missing_unattached=unattached or 0, size_differs=size or 0,
-            checksum_differs=checksum or 0, objects_without_row=alone,
+            rows=rows, by_service=dict(self._services.most_common()), matched=matched or 0, **counts,
+            objects_without_row=alone,
         )
 
     def _result(self, stage: PlanStage, listed: Listed, sizing: Sizing, check: RailsCheck | None) -> PlanResult:
@@ -145,6 +157,7 @@ class Plan:
             to_copy_bytes=sizing.bytes, unknown_sizes=sizing.unknown, settled=0, skipped=listed.skipped,
             refused=listed.refused, sizes=sizing.buckets(), storage_classes=listed.classes, proofs=listed.proofs,
             rails=check, forecast=sizing.forecast(self.ask.prices), samples=stage.samples(SAMPLES),
+            examples={reason: tuple(dict.fromkeys(keys)) for reason, keys in self._aside.items()},
         )
 
     def _adopt(self, stage: PlanStage, result: PlanResult) -> PlanChange | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from blobmove import __version__
 from blobmove.checkpoint.journal import FlipJournal, NewBatch, NewRun
 from blobmove.checkpoint.schema import SCHEMA
 
@@ -97,7 +98,7 @@ def test_a_run_tells_its_story(journal: FlipJournal) -> None:
     (told,) = journal.runs()
     assert told == journal.run(run)
     assert (told.from_services, told.to_service, told.position) == (("amazon", "mirror"), "azure", "bin.7:42")
-    assert (told.rows, told.flipped, told.unsettled, told.summary) == (3, 1, 1, {"flipped": 1})
+    assert (told.rows, told.flipped, told.unsettled, told.summary) == (3, 1, 1, {"flipped": 1, "version": __version__})
     assert journal.run(99) is None
 
 

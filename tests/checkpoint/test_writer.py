@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from blobmove import __version__
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.model import ObjectVersion, Outcome, Proof, State, slot
@@ -99,12 +100,13 @@ def test_a_run_tells_when_it_began_and_how_it_ended(path: Path) -> None:
             assert (told.id, told.started_at, told.finished_at, told.pid) == (
                 run, "2026-11-18T11:06:40Z", None, os.getpid(),
             )
-            assert (told.exit_code, told.summary) == (None, {"rate": 5})
+            assert (told.exit_code, told.summary) == (None, {"rate": 5, "version": __version__})
         writer.end_run(130, {"settled": 3})
     with CheckpointReader(path) as reader:
         told = reader.last_run("copy")
         assert told is not None
-        assert (told.finished_at, told.exit_code, told.summary) == ("2026-11-18T11:07:40Z", 130, {"settled": 3})
+        assert (told.finished_at, told.exit_code, told.summary) == (
+            "2026-11-18T11:07:40Z", 130, {"settled": 3, "version": __version__})
         assert reader.last_run("verify") is None
 
 

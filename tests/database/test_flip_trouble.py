@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from blobmove import __version__
 from blobmove.core.errors import BlobmoveError, HeldError, RefusedError, UsageError
 from blobmove.core.events import Note, Throttled
 from blobmove.core.flipping import DatabaseTrouble, ServerFacts, Trouble
@@ -142,7 +143,7 @@ def test_a_connection_that_never_comes_back_ends_the_run_and_the_next_one_settle
     with pytest.raises(UsageError) as raised:
         operator.flips(wrap=around("flip", after=lambda _call: loses_the_connection()))
     assert raised.value.code == "E000-DATABASE"
-    assert operator.journal.runs()[0].summary == {"error": "E000-DATABASE"}
+    assert operator.journal.runs()[0].summary == {"error": "E000-DATABASE", "version": __version__}
     assert operator.flips().rows == 0
     assert operator.journal.count_to_undo(1) == 4
 
