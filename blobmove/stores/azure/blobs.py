@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -246,12 +246,21 @@ class AzureBlobs:
             raise StoreError(Side.DESTINATION, Kind.CORRUPT, "RangeNotHonoured", f"{len(answer.body)} bytes came")
         return answer.body
 
-    async def list_page(self, marker: str, prefix: str = "") -> bytes:
-        """One page of List Blobs (up to 5,000 names with size and Content-MD5) as XML."""
-        query = f"restype=container&comp=list&maxresults=5000&marker={quote(marker, safe='')}"
+    async def account(self) -> Mapping[str, str]:
+        """The headers of Get Account Information: `x-ms-sku-name`, `x-ms-account-kind`, `x-ms-is-hns-enabled`."""
+        answer = await self._send("GetAccountInformation", "GET", None, "restype=account&comp=properties", [])
+        return answer.headers
+
+    async def list_page(self, marker: str, prefix: str = "", most: int = 5000) -> bytes:
+        """One page of List Blobs (up to `most` names, at most 5,000, with size and Content-MD5) as XML."""
+        query = f"restype=container&comp=list&maxresults={most}&marker={quote(marker, safe='')}"
         if prefix:
             query += f"&prefix={quote(prefix, safe='')}"
         return bytes((await self._send("ListBlobs", "GET", None, query, [], expect_bytes=4 << 20)).body)
+
+    async def allowed(self) -> None:
+        """Get whatever a request needs to be allowed. Raises AccessError where there is nothing to be had."""
+        await self._authorizer.allow()
 
     def renew(self) -> None:
         """Forget the token or signature, so that the next request gets a fresh one."""

@@ -173,6 +173,10 @@ class RailsDatabase:
             return None
         return found[:limit]
 
+    def newest(self, limit: int) -> list[BlobRow]:
+        """The last `limit` rows by primary key: where the primary key is a number, the newest uploads."""
+        return self._read(self._rows(attached=False).order_by(self._blobs.c.id.desc()).limit(limit), attached=False)
+
     def rows(self, ids: Sequence[RowId]) -> list[Candidate]:
         """These rows, as far as they exist, in order of the primary key."""
         blobs = self._blobs

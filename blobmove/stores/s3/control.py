@@ -154,6 +154,17 @@ class S3Control:
             raise AccessError("E401-SOURCE", "the AWS credentials could not be renewed", cause=str(error)) from None
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
 
+    async def kind_of_credentials(self) -> tuple[str, datetime | None]:
+        """The SDK's word for where the credentials come from (`env`, `sso`, `iam-role`, ...), and when they end.
+
+        Raises like credentials().
+        """
+        await self.credentials()
+        if static_credentials(os.environ) is not None:
+            return "env", None
+        found = await self._found_credentials()
+        return str(found.method), getattr(found, "_expiry_time", None)
+
     async def _found_credentials(self) -> Any:  # noqa: ANN401 - the SDK's credentials have no types
         """What the SDK's chain finds, None for nothing.
 
