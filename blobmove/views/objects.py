@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from blobmove.core.errors import UsageError
+from blobmove.views.whole_file import complete_or_nothing
 
 FIELDS: Final[Mapping[str, str]] = {
     "key": "text", "version_id": "text", "size": "integer", "state": "text", "reason": "text", "error": "text",
@@ -46,21 +45,10 @@ def write_objects(path: Path, rows: Iterable[Row]) -> int:
     """
     ending = check_ending(path)
     plain = (_plain(row) for row in rows)
-    with _complete_or_nothing(path) as draft:
+    with complete_or_nothing(path) as draft:
         if ending == ".csv":
             return _write_csv(draft, plain)
         return _write_jsonl(draft, plain) if ending == ".jsonl" else _write_parquet(draft, plain)
-
-
-@contextmanager
-def _complete_or_nothing(path: Path) -> Iterator[Path]:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            draft.unlink()
 
 
 def _plain(row: Row) -> dict[str, Any]:

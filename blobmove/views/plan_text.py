@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from blobmove.core.crew import RUN_OBJECTS, workers_for
 from blobmove.core.settings import for_checkpoint
@@ -70,11 +70,12 @@ def _head(result: PlanResult) -> list[str]:
     return [
         f"From    {printable(result.source, 200)}",
         f"To      {result.destination}",
-        f"List    {_origin(result.inventory)}",
+        f"List    {origin(result.inventory)}",
     ]
 
 
-def _origin(facts: InventoryFacts) -> str:
+def origin(facts: InventoryFacts) -> str:
+    """`the Parquet inventory of 2026-11-21T01:00:00Z, 1,210 rows in 2 files`."""
     rows = plural(facts.rows, "row")
     if facts.format == "list":
         return f"a listing of the bucket, {rows}"
@@ -84,17 +85,30 @@ def _origin(facts: InventoryFacts) -> str:
     return f"the {facts.format} inventory{created}, {rows} in {plural(facts.files, 'file')}"
 
 
-def _objects(result: PlanResult, paint: Paint) -> list[str]:
+class Summand(NamedTuple):
+    """One line of the sum from what was listed to what is to be copied; `reason` is "" where it has no code."""
+
+    sign: str
+    number: int
+    text: str
+    reason: str = ""
+
+
+def summands(result: PlanResult) -> list[Summand]:
     """A sum that adds up: from the rows of the list, or from the plan where older plans contribute, too."""
     facts = result.inventory
     whole = facts.rows == result.listed + facts.outside + facts.twice
-    rows = [("", facts.rows, "listed")] if whole else [("", result.listed, "in the plan")]
+    rows = [Summand("", facts.rows, "listed")] if whole else [Summand("", result.listed, "in the plan")]
     if whole:
-        rows += [("−", facts.outside, "outside the prefix"), ("−", facts.twice, "listed twice")]
+        rows += [Summand("−", facts.outside, "outside the prefix"), Summand("−", facts.twice, "listed twice")]
     for reasons in (result.skipped, result.refused):
-        rows += [("−", number, REASONS.get(reason, reason)) for reason, number in sorted(reasons.items())]
-    shown = [(sign, number, text) for sign, number, text in rows if number or not sign]
-    cells = [(sign, format_count(number), text) for sign, number, text in shown]
+        rows += [Summand("−", number, REASONS.get(reason, reason), reason)
+                 for reason, number in sorted(reasons.items())]
+    return [row for row in rows if row.number or not row.sign]
+
+
+def _objects(result: PlanResult, paint: Paint) -> list[str]:
+    cells = [(row.sign, format_count(row.number), row.text) for row in summands(result)]
     total = ("=", format_count(result.to_copy), f"to copy, {format_bytes(result.to_copy_bytes)}")
     lines = columns([*cells, total], "<><", indent="  ")
     width = 2 + 2 + 1 + max(len(cell[1]) for cell in [*cells, total])
@@ -116,14 +130,15 @@ def _sizes(result: PlanResult) -> list[str]:
     rows = [("size", "objects", "", "bytes", "", "")]
     below: int | None = None
     for size in result.sizes:
-        rows.append((_span(below, size.up_to), format_count(size.objects), format_percent(size.objects, objects),
+        rows.append((span(below, size.up_to), format_count(size.objects), format_percent(size.objects, objects),
                      format_bytes(size.bytes), format_percent(size.bytes, total),
                      bar(size.bytes / total if total else 0)))
         below = size.up_to
     return columns(rows, "<>>>><")
 
 
-def _span(below: int | None, up_to: int | None) -> str:
+def span(below: int | None, up_to: int | None) -> str:
+    """`64 KiB – 1 MiB`: one class of sizes, by its bounds in bytes."""
     if up_to is None:
         return "all" if below is None else f"over {format_bytes(below)}"
     return f"up to {format_bytes(up_to)}" if below is None else f"{format_bytes(below)} – {format_bytes(up_to)}"
@@ -139,41 +154,58 @@ def _kinds(result: PlanResult) -> list[str]:
     return lines
 
 
-def _rails(rails: RailsCheck) -> list[str]:
+def rails_rows(rails: RailsCheck) -> list[tuple[int, str, str]]:
+    """Number, what it counts, and the field it stands in; what is 0 is left out."""
     rows = [
-        (rails.rows, f"rows of active_storage_blobs ({listed(rails.by_service)})"),
-        (rails.matched, "have their file in the plan"),
-        (rails.missing_attached, "are attached, and their file is not in the bucket: broken today, and after"),
-        (rails.missing_unattached, "are attached to nothing and have no file: abandoned uploads"),
-        (rails.size_differs, "have a file of another size than the row says"),
-        (rails.checksum_differs, "have a file of another MD5 than the row says"),
-        (rails.objects_without_row, "objects that no row names (--only-referenced leaves them)"),
+        (rails.rows, f"rows of active_storage_blobs ({listed(rails.by_service)})", "rows"),
+        (rails.matched, "have their file in the plan", "matched"),
+        (rails.missing_attached, "are attached, and their file is not in the bucket: broken today, and after",
+         "missing_attached"),
+        (rails.missing_unattached, "are attached to nothing and have no file: abandoned uploads", "missing_unattached"),
+        (rails.size_differs, "have a file of another size than the row says", "size_differs"),
+        (rails.checksum_differs, "have a file of another MD5 than the row says", "checksum_differs"),
+        (rails.objects_without_row, "objects that no row names (--only-referenced leaves them)", "objects_without_row"),
     ]
-    shown = [(format_count(number), text) for place, (number, text) in enumerate(rows) if number or place < 2]
+    return [row for place, row in enumerate(rows) if row[0] or place < 2]
+
+
+def _rails(rails: RailsCheck) -> list[str]:
+    shown = [(format_count(number), text) for number, text, _field in rails_rows(rails)]
     return ["Rails and the bucket", *columns(shown, "><")]
 
 
 def _forecast(forecast: Forecast, result: PlanResult, target_hours: float | None) -> list[str]:
     low, high = forecast.seconds
     rows = [("time", f"{format_duration(low)} – {format_duration(high)}")]
-    dollars = forecast.dollars
-    order = [item for item in DOLLARS if item in dollars] + [item for item in dollars if item not in DOLLARS]
-    rows += [(DOLLARS.get(item, item), f"${dollars[item]:,.2f}") for item in order]
+    rows += [(DOLLARS.get(item, item), f"${amount:,.2f}") for item, amount in dollars_in_order(forecast)]
     lines = ["Forecast (list prices; --prices FILE replaces them)", *columns(rows, "<>")]
     if forecast.requests:
         lines.append(f"    requests: {listed(forecast.requests)}")
     if target_hours:
-        seconds = target_hours * 3600
-        rate = format_rate(result.to_copy_bytes / seconds)
-        lines.append(f"    to be done in {format_duration(seconds)}: {rate} and "
-                     f"{result.to_copy / seconds:,.1f} objects a second are needed")
-        number = workers_for(result.to_copy, result.to_copy_bytes, target_hours)
-        if number > 1:
-            lines.append(f"    that is work for about {number} workers of one core each (copy --workers, --scheduler)")
-        if result.to_copy / seconds > RUN_OBJECTS:
-            lines.append(f"    but one run moves about {RUN_OBJECTS:,.0f} objects a second at most,"
-                         " and an Azure account takes little more")
+        lines += [f"    {line}" for line in target_text(result, target_hours).splitlines()]
     return lines
+
+
+def target_text(result: PlanResult, target_hours: float) -> str:
+    """Which speed it takes to be done in that time, and whether that is more than one core gives: a line each."""
+    seconds = target_hours * 3600
+    rate = format_rate(result.to_copy_bytes / seconds)
+    text = (f"to be done in {format_duration(seconds)}: {rate} and "
+            f"{result.to_copy / seconds:,.1f} objects a second are needed")
+    number = workers_for(result.to_copy, result.to_copy_bytes, target_hours)
+    if number > 1:
+        text += f"\nthat is work for about {number} workers of one core each (copy --workers, --scheduler)"
+    if result.to_copy / seconds > RUN_OBJECTS:
+        text += (f"\nbut one run moves about {RUN_OBJECTS:,.0f} objects a second at most,"
+                 " and an Azure account takes little more")
+    return text
+
+
+def dollars_in_order(forecast: Forecast) -> list[tuple[str, float]]:
+    """Item and amount in the order of DOLLARS."""
+    dollars = forecast.dollars
+    order = [item for item in DOLLARS if item in dollars] + [item for item in dollars if item not in DOLLARS]
+    return [(item, dollars[item]) for item in order]
 
 
 def _samples(result: PlanResult) -> list[str]:
@@ -197,11 +229,12 @@ def _end(result: PlanResult, paint: Paint) -> list[str]:
         f"Saved to {result.checkpoint}. Nothing has been copied." if not result.settled
         else f"Saved to {result.checkpoint}.",
         "",
-        paint(f"Next: {_next(result)}", "hint"),
+        paint(f"Next: {next_command(result)}", "hint"),
     ]
     return lines
 
 
-def _next(result: PlanResult) -> str:
+def next_command(result: PlanResult) -> str:
+    """What to type after the plan."""
     command = "copy --resume" if result.to_copy > result.settled else "verify"
     return for_checkpoint(f"blobmove {command}", Path(result.checkpoint))
