@@ -29,7 +29,7 @@ from blobmove.operations.plan import Ask, ObjectList, Plan
 from blobmove.stores.azure.control import AzureControl, container_missing
 from blobmove.stores.inventory.data_files import in_thread, rows
 from blobmove.stores.inventory.keyfile import key_batches
-from blobmove.stores.inventory.report import find_report, locate
+from blobmove.stores.inventory.report import Report, find_report, locate
 from blobmove.stores.inventory.report_files import FolderFiles, ReportFiles
 from blobmove.stores.s3.control import S3Control
 
@@ -197,9 +197,10 @@ async def _objects(
     raise UsageError("E400-USAGE", "a plan needs one of --inventory, --list and --keys")
 
 
-async def _inventory(
-    text: str, ends: Ends, stack: AsyncExitStack, workdir: Path, listener: Listener
-) -> ObjectList:
+async def open_report(
+    text: str, source_bucket: str, stack: AsyncExitStack, workdir: Path
+) -> tuple[Report, ReportFiles]:
+    """The report that `--inventory` names, and where its files are. Raises what find_report and S3Control do."""
     location = locate(text)
     files: ReportFiles
     if location.bucket is not None:
@@ -208,7 +209,13 @@ async def _inventory(
         files = bucket
     elif location.root is not None:
         files = FolderFiles(location.root)
-    report = await find_report(files, location, ends.source.bucket, workdir)
+    return await find_report(files, location, source_bucket, workdir), files
+
+
+async def _inventory(
+    text: str, ends: Ends, stack: AsyncExitStack, workdir: Path, listener: Listener
+) -> ObjectList:
+    report, files = await open_report(text, ends.source.bucket, stack, workdir)
     manifest = report.manifest
     for note in report.notes:
         listener(Note(note))

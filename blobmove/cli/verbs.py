@@ -11,12 +11,13 @@ from blobmove import __version__
 
 VERBS: Final[dict[str, tuple[str, str]]] = {
     # name: (module in blobmove.cli.commands, what it does in one line)
+    "doctor": ("doctor", "Say what works and what does not, and how to mend it."),
     "plan": ("plan", "Read the inventory, check it against Rails, size the copy."),
     "copy": ("copy", "Move what the plan says."),
     "verify": ("verify", "Ask Azure again and compare."),
     "flip-service": ("flip_service", "Point active_storage_blobs.service_name at Azure, in batches."),
     "status": ("status", "Where things stand; works while a copy runs."),
-    "report": ("report", "Write one record for each planned object."),
+    "report": ("report", "Write the auditor's page, or a record of each object."),
     "config": ("config", "Show the settings in force and where each came from."),
     "demo": ("demo", "The whole journey on emulators it starts itself."),
 }

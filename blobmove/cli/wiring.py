@@ -17,6 +17,7 @@ from blobmove.checkpoint.values import Setup
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.cli.words import parse_destination, parse_source
 from blobmove.core.concurrency import Concurrency
+from blobmove.core.diagnosis import Diagnosis
 from blobmove.core.errors import Side
 from blobmove.core.events import Listener
 from blobmove.core.headers import MetadataNames
@@ -32,6 +33,7 @@ from blobmove.core.results import (
 )
 from blobmove.core.settings import (
     CopySettings,
+    DoctorSettings,
     FlipSettings,
     IfExists,
     PlanSettings,
@@ -194,6 +196,13 @@ def rate_now(bandwidth: Timetable | None) -> Callable[[], int | None] | None:
     return now
 
 
+def run_doctor(settings: DoctorSettings) -> Diagnosis:
+    """`doctor`: see cli.diagnosing."""
+    from blobmove.cli.diagnosing import diagnose
+
+    return in_loop(lambda: diagnose(settings))
+
+
 def run_plan(settings: PlanSettings, listener: Listener) -> PlanResult:
     """`plan`: see cli.planning."""
     from blobmove.cli.planning import plan
@@ -296,15 +305,21 @@ def read_status(settings: StatusSettings) -> StatusResult:
 
 
 def write_report(settings: ReportSettings) -> int:
-    """`report`: the number of records written."""
+    """`report`: the files asked for; the number of records written, 0 where none were."""
+    from blobmove.checkpoint.story import story
     from blobmove.operations.status import records
-    from blobmove.views.objects import write_objects
 
     with CheckpointReader(settings.checkpoint) as reader:
         reader.setup()
+        if settings.html is not None:
+            from blobmove.views.report_page import write_report_page
+
+            write_report_page(settings.html, story(reader))
+        if settings.objects is None:
+            return 0
+        from blobmove.views.objects import write_objects
+
         return write_objects(settings.objects, records(reader))
-
-
 
 
 def run_flip(settings: FlipSettings, listener: Listener) -> FlipResult:

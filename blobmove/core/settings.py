@@ -90,6 +90,25 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorSettings:
+    """`doctor`: the ends to look at (None: those of the checkpoint, if it has any), and how they are reached.
+
+    `source`, `destination`, `inventory`, `s3_addressing`, `service`, `database_url_file` and `database_auth` as in
+    PlanSettings and FlipSettings; `probe` lets it write and remove one blob.
+    """
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    source: Source | None = None
+    destination: Destination | None = None
+    inventory: str | None = None
+    s3_addressing: Addressing = Addressing.AUTO
+    service: tuple[str, ...] = ()
+    database_url_file: Path | None = None
+    database_auth: DatabaseAuth = DatabaseAuth.PASSWORD
+    probe: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
     """`plan`.
 
@@ -102,7 +121,7 @@ class PlanSettings:
     Rails: rows of the services `service` (none named: all that are not the destination's);
     `database_url_file` holds the URL, else DATABASE_URL does.
     Names and money: `metadata_names` for names Azure refuses; `prices` replaces the price list (JSON file);
-    `target_hours` is the time the copy should take.
+    `target_hours` is the time the copy should take; `html` the file for the plan's page.
     """
 
     checkpoint: Path = DEFAULT_CHECKPOINT
@@ -122,6 +141,7 @@ class PlanSettings:
     metadata_names: MetadataNames = MetadataNames.RENAME
     prices: Path | None = None
     target_hours: float | None = None
+    html: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,9 +214,10 @@ class StatusSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings:
-    """`report`: `objects` is the file to write, a record a planned object; its ending names the format."""
+    """`report`: `objects` is the file for a record a planned object, its ending names the format; `html` the page."""
 
-    objects: Path
+    objects: Path | None = None
+    html: Path | None = None
     checkpoint: Path = DEFAULT_CHECKPOINT
 
 

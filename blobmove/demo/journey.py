@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import signal
 import time
 from collections import Counter
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 KILL_AT: Final = 0.4
 _LOOK_AGAIN_SECONDS: Final = 0.4
 _REPORT: Final = "report.csv"
+_PAGE: Final = "report.html"
 _DONE: Final = {0: "done, nothing left"}
+_LOOKED: Final = {0: "all is well", 1: "something about this machine was found; nothing is in the way"}
 _COPY_DONE: Final = {1: "finished, but one name Azure cannot hold was refused (see the plan)"}
 _FLIP_DONE: Final = {1: "finished, but the row of an abandoned upload, which has no file, was not flipped"}
+_ON_THE_PAGE: Final = re.compile(r'class="swatch (\w+)"></span>\w+</td><td class="number">([\d,]+)</td>')
 _STATES: Final = ("copied", "present", "skipped", "refused", "changed", "gone", "conflict", "failed", "pending")
 
 
@@ -41,6 +45,8 @@ def travel(terminal: Terminal, route: Route) -> None:
     with step("plan"):
         ends = ("--source", f"s3://{BUCKET}", "--destination", route.destination)
         terminal.run(("plan", "--inventory", INVENTORY_URL, *ends, "--create-container"), _DONE)
+    with step("doctor --probe"):
+        terminal.run(("doctor", "--probe"), _LOOKED)
     with step("copy, killed"):
         _copy_and_kill(terminal, route)
     with step("copy --resume"):
@@ -55,7 +61,7 @@ def travel(terminal: Terminal, route: Route) -> None:
     with step("status"):
         terminal.run(("status",), _DONE)
     with step("report"):
-        terminal.run(("report", "--objects", _REPORT), _DONE)
+        terminal.run(("report", "--objects", _REPORT, "--html", _PAGE), _DONE)
         _look_at_the_end(terminal, route)
 
 
@@ -116,4 +122,9 @@ def _look_at_the_end(terminal: Terminal, route: Route) -> None:
         records = Counter(record["state"] for record in csv.DictReader(lines))
     if records != Counter({state: count for state, count in outcomes.items() if count}):
         raise JourneyError(f"{_REPORT} has other outcomes than `blobmove status`: {dict(records)}")
-    terminal.narrator.remark(f"{_REPORT}: {records.total():,} records, one for each planned object")
+    page = (terminal.workdir / _PAGE).read_text(encoding="utf-8")
+    told = Counter({state: int(count.replace(",", "")) for state, count in _ON_THE_PAGE.findall(page)})
+    if told != records:
+        raise JourneyError(f"{_PAGE} has other outcomes than {_REPORT}: {dict(told)}")
+    terminal.narrator.remark(f"{_REPORT}: {records.total():,} records, one for each planned object; {_PAGE}: the same,"
+                             " for an auditor")

@@ -63,23 +63,24 @@ def looks_at(end: DestinationEnd) -> list[Look]:
 
 async def _allowed(end: DestinationEnd, tell: Tell) -> None:
     """Without credentials there is nothing to ask; else container and account at once."""
-    blobs = await end.control.blobs(end.http)
+    opened: list[AzureBlobs] = []
 
     async def credentials(told: Tell) -> None:
-        told(_credentials(end.access))
-        if not (end.access.key or end.access.sas):
-            await blobs.allowed()  # a token has to be got
+        opened.append(await end.control.blobs(end.http))
+        await opened[0].allowed()  # a token has to be got
+        told(_credentials(end.access, end.control.token_kind))
 
     if not await bounded(Look(Area.DESTINATION, "credentials", credentials), tell):
         return
+    (blobs,) = opened
     await side_by_side([
         Look(Area.DESTINATION, "container", lambda told: _container_and_blob(end, blobs, told), SECONDS + LONG),
         Look(Area.DESTINATION, "account", lambda told: _account(blobs, told)),
     ], tell)
 
 
-def _credentials(access: AccountAccess) -> Finding:
-    text = kind_of_access(access, os.environ)
+def _credentials(access: AccountAccess, token_kind: str) -> Finding:
+    text = kind_of_access(access, os.environ, token_kind)
     if not access.sas:
         return Finding(Area.DESTINATION, "credentials", Level.OK, text)
     facts = read_sas(access.sas)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.diagnosis import Area, Finding, Level, clock, inventory
+from blobmove.core.errors import Kind, StoreError
 from blobmove.core.selection import ARCHIVE_CLASSES
 from blobmove.core.units import MIB, format_bytes, format_count, format_duration, format_rate
 from blobmove.operations.doctor import LONG, SECONDS, Look, Tell, bounded, side_by_side
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from blobmove.stores.http import HttpClient
     from blobmove.stores.inventory.report import Report
     from blobmove.stores.s3.control import S3Control
+    from blobmove.stores.s3.objects import S3Objects
 
 PROBE_BYTES: Final = 8 * MIB
+TRIES: Final = 5
 _EXPIRES_SOON: Final = 3600.0
 
 _KINDS: Final = {
@@ -68,7 +71,8 @@ def _address(end: SourceEnd) -> str:
     settings = end.control.settings
     if settings.endpoint:
         return settings.endpoint.rstrip("/") + "/"
-    return f"https://s3.{settings.region}.amazonaws.com/" if settings.region else "https://s3.amazonaws.com/"
+    domain = "amazonaws.com.cn" if (settings.region or "").startswith("cn-") else "amazonaws.com"
+    return f"https://s3.{settings.region}.{domain}/" if settings.region else f"https://s3.{domain}/"
 
 
 async def _allowed(end: SourceEnd, tell: Tell) -> None:
@@ -119,13 +123,27 @@ async def _bucket(end: SourceEnd, page: list[ObjectVersion], tell: Tell) -> None
                  "" if page else "nothing is there to copy", "" if page else "check bucket and prefix of --source"))
 
 
+async def _readable(objects: S3Objects, page: list[ObjectVersion]) -> ObjectVersion | None:
+    """The largest object that gives its first byte; others may be archived without saying so, or gone by now."""
+    open_ones = [one for one in page if one.size and one.storage_class not in ARCHIVE_CLASSES]
+    for one in sorted(open_ones, key=lambda version: -(version.size or 0))[:TRIES]:
+        try:
+            await objects.get(one.key, etag=None, byte_range=(0, 1))
+        except StoreError as error:
+            if error.kind not in (Kind.ARCHIVED, Kind.MISSING):
+                raise
+        else:
+            return one
+    return None
+
+
 async def _read(end: SourceEnd, page: list[ObjectVersion], tell: Tell) -> None:
-    readable = [one for one in page if one.size and one.storage_class not in ARCHIVE_CLASSES]
-    if not readable:
-        return
     objects = await end.control.objects(end.http)
-    one = max(readable, key=lambda version: version.size or 0)
-    await objects.get(one.key, etag=None, byte_range=(0, 1))  # the connection is opened by this one
+    one = await _readable(objects, page)  # it opens the connection, too
+    if one is None:
+        tell(Finding(Area.SOURCE, "objects", Level.ABSENT, "not tried: no object of the first page can be read",
+                     hint="empty, archived or gone; a plan tells them apart"))
+        return
     started = time.monotonic()
     await objects.get(one.key, etag=None, byte_range=(0, 1))
     took = time.monotonic() - started

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TextIO
 
+from blobmove.core.diagnosis import Level
 from blobmove.core.events import Finished, FlipProgress, Logged, Note, Problem, Sample, Started, Stopping, Throttled
 from blobmove.core.model import State
 from blobmove.core.secrets import redact
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from blobmove.checkpoint.journal import FlipRun
     from blobmove.core.crew import WorkerShown
+    from blobmove.core.diagnosis import Diagnosis
     from blobmove.core.events import Event
     from blobmove.core.results import (
         BornResult,
@@ -30,6 +32,29 @@ if TYPE_CHECKING:
     )
 
 Document = dict[str, Any]
+
+
+def doctor_document(diagnosis: Diagnosis) -> Document:
+    """`doctor --json`: checks = ok + warnings + failures + not_configured."""
+    return _clean({
+        "format": 1,
+        "command": "doctor",
+        "source": diagnosis.source,
+        "destination": diagnosis.destination,
+        "checkpoint": diagnosis.checkpoint,
+        "checks": len(diagnosis.findings),
+        "ok": diagnosis.count(Level.OK),
+        "warnings": diagnosis.count(Level.WARNING),
+        "failures": diagnosis.count(Level.FAILURE),
+        "not_configured": diagnosis.count(Level.ABSENT),
+        "findings": [
+            {"area": str(one.area), "check": one.check, "level": str(one.level), "text": one.text, "cause": one.cause,
+             "hint": one.hint, "code": one.code, "figures": dict(one.figures)} for one in diagnosis.findings
+        ],
+        "seconds": round(diagnosis.seconds, 3),
+        "exit_code": diagnosis.exit_code,
+        "next": diagnosis.next,
+    })
 
 
 def plan_document(result: PlanResult) -> Document:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 from blobmove.core.events import Finished, Note
 from blobmove.core.model import State
 from blobmove.core.results import Totals
-from tests.views.examples import FLIP, PLAN, RUNS, SAMPLE, STATUS, SUMMARY, VERIFY
+from tests.views.examples import DIAGNOSIS, FLIP, PLAN, RUNS, SAMPLE, STATUS, SUMMARY, VERIFY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from blobmove.checkpoint.journal import FlipRun
+    from blobmove.core.diagnosis import Diagnosis
     from blobmove.core.events import Listener
     from blobmove.core.results import CopySummary, FlipResult, PlanResult, StatusResult, VerifyResult
     from blobmove.core.settings import (
         CopySettings,
+        DoctorSettings,
         FlipSettings,
         PlanSettings,
         ReportSettings,
@@ -49,6 +51,11 @@ class FakeWiring:
         self.asked.append(settings)
         if self.error is not None:
             raise self.error
+
+    def run_doctor(self, settings: DoctorSettings) -> Diagnosis:
+        """Answers with the diagnosis."""
+        self._ask(settings)
+        return DIAGNOSIS
 
     def run_plan(self, settings: PlanSettings, listener: Listener) -> PlanResult:
         """Answers with the plan."""

@@ -46,7 +46,7 @@ def test_the_version_and_the_list_of_commands(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "blobmove 0.1.0\n"
     assert main(["-h"]) == 0
     commands = [line.split()[0] for line in capsys.readouterr().out.split("Commands:\n")[1].splitlines()]
-    assert commands == ["plan", "copy", "verify", "flip-service", "status", "report", "config", "demo"]
+    assert commands == ["doctor", "plan", "copy", "verify", "flip-service", "status", "report", "config", "demo"]
     assert main([]) == 2
     assert "Commands:" in capsys.readouterr().err
 

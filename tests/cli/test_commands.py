@@ -20,7 +20,10 @@ from blobmove.core.results import Totals
 from blobmove.core.settings import (
     AccessTier,
     Address,
+    Addressing,
     CopySettings,
+    DatabaseAuth,
+    DoctorSettings,
     FlipSettings,
     How,
     IfExists,
@@ -296,6 +299,32 @@ def test_status_tells_once_and_watches_until_nothing_runs(
     assert pauses == [0.5, 0.5]
     assert [json.loads(line)["running"] for line in capsys.readouterr().out.splitlines()] == ["copy", "copy", None]
     assert main(["status", "--watch"]) == 0
+
+
+def test_doctor_passes_on_every_flag_and_ends_as_its_findings_say(
+    wiring: FakeWiring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("url").write_text("sqlite3:x")
+    assert main(["doctor", "--source", "s3://uploads/a/", "--destination", DESTINATION, "--inventory", "s3://i/u/d/",
+                 "--service", "amazon", "--database-url-file", "url", "--database-auth", "entra", "--s3-addressing",
+                 "path", "--probe", "--checkpoint", "x.db"]) == 4
+    assert wiring.asked == [DoctorSettings(
+        checkpoint=Path("x.db"), source=Source("uploads", "a/"),
+        destination=Destination("https://acme.blob.core.windows.net", "uploads"), inventory="s3://i/u/d/",
+        s3_addressing=Addressing.PATH, service=("amazon",), database_url_file=Path("url"),
+        database_auth=DatabaseAuth.ENTRA, probe=True)]
+    assert capsys.readouterr().out.endswith("Next: blobmove doctor\n")
+    assert main(["doctor", "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["exit_code"] == 4
+
+
+def test_plan_writes_its_page_beside_what_it_prints(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("blobmove.db").touch()
+    assert main(["plan", "--json", "--html", "plan.html", "--target-hours", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["plan"] == PLAN.plan
+    assert "The page of the plan is plan.html" in err
+    assert "to be done in 2 h" in Path("plan.html").read_text()
 
 
 def test_report_writes_where_it_is_told(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:

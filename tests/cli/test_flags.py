@@ -16,11 +16,13 @@ from blobmove.cli.verbs import VERBS, load
 from blobmove.core import settings
 
 KINDS: dict[str, type] = {
+    "doctor": settings.DoctorSettings,
     "plan": settings.PlanSettings,
     "copy": settings.CopySettings,
     "verify": settings.VerifySettings,
     "status": settings.StatusSettings,
     "flip-service": settings.FlipSettings,
+    "report": settings.ReportSettings,
 }
 NOT_A_FLAG = {"flip-service": {"confirmed"}}
 

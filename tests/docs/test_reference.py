@@ -16,6 +16,7 @@ from blobmove.core.model import Proof, State
 from blobmove.core.results import Effort
 from blobmove.core.selection import ARCHIVED
 from blobmove.views.jsonl import (
+    doctor_document,
     event_document,
     flip_document,
     plan_document,
@@ -45,7 +46,7 @@ ANSWERING = ("refusal", "refusal_back", "_which", "_skip_reason", "gate", "_chec
 
 COUNTS = (
     "outcomes", "outcome_bytes", "reasons", "proofs", "notes", "skipped", "refused", "storage_classes", "by_service",
-    "proven_by_service", "other_services", "examples", "s3", "azure",
+    "proven_by_service", "other_services", "examples", "s3", "azure", "figures",
 )
 """Fields that count by a name which is not a field."""
 
@@ -169,7 +170,8 @@ def fields(document: object) -> Iterator[str]:
 
 def test_the_page_of_json_has_every_field_of_every_document() -> None:
     documents = [
-        plan_document(replace(examples.PLAN, change=examples.CHANGED_PLAN)), summary_document(examples.SUMMARY),
+        doctor_document(examples.DIAGNOSIS), plan_document(replace(examples.PLAN, change=examples.CHANGED_PLAN)),
+        summary_document(examples.SUMMARY),
         status_document(examples.STATUS), verify_document(examples.VERIFY), flip_document(examples.FLIP),
         runs_document(examples.RUNS), event_document(examples.SAMPLE), event_document(Note("")),
         event_document(Problem("", "", "", "")), event_document(Throttled("", "", 0.0, 1)),

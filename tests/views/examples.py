@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from blobmove.checkpoint.journal import FlipRun
+from blobmove.core.diagnosis import Area, Diagnosis, Finding, Level
 from blobmove.core.events import Sample
 from blobmove.core.model import State
 from blobmove.core.results import (
@@ -58,6 +59,25 @@ TOTALS = Totals(
     {State.COPIED: 700, State.PRESENT: 10, State.SKIPPED: 199, State.REFUSED: 1, State.FAILED: 3, State.PENDING: 287},
     {State.COPIED: 2 * GIB, State.PRESENT: 512 * MIB, State.SKIPPED: 7 * MIB, State.REFUSED: 1 * MIB,
      State.FAILED: 3 * MIB, State.PENDING: 509 * MIB},
+)
+
+DIAGNOSIS = Diagnosis(
+    source=SOURCE,
+    destination=DESTINATION,
+    checkpoint="blobmove.db",
+    findings=(
+        Finding(Area.SOURCE, "bucket", Level.OK,
+                f"{SOURCE} (eu-west-1): reachable, list allowed, 1,000 objects or more"),
+        Finding(Area.SOURCE, "inventory", Level.WARNING, "CSV of 2026-11-20T01:00Z, 2 d old",
+                "uploads since then are not in it", "plan once more with --list before the cut-over",
+                figures={"age_seconds": 172_800}),
+        Finding(Area.DESTINATION, "credentials", Level.FAILURE, "no Azure credentials were found", hint="az login",
+                code="E401-DESTINATION", exit_code=4),
+        Finding(Area.DATABASE, "table", Level.ABSENT, "not configured",
+                hint="set DATABASE_URL as Rails does, or --database-url-file FILE"),
+    ),
+    seconds=1.2,
+    next="blobmove doctor",
 )
 
 SUMMARY = CopySummary(

@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from blobmove.cli.faces import open_faces
-from blobmove.cli.flags import READABLE, READABLE_OR_STDIN, Shared, assemble, begin, chosen, setting, shared
+from blobmove.cli.flags import ANY_PATH, READABLE, READABLE_OR_STDIN, Shared, assemble, begin, chosen, setting, shared
 from blobmove.cli.words import DESTINATION, SOURCE
 from blobmove.core.crew import workers_for
 from blobmove.core.errors import UsageError
+from blobmove.core.events import Note
 from blobmove.core.headers import MetadataNames
 from blobmove.core.settings import Addressing, PlanSettings
 from blobmove.views.jsonl import plan_document
@@ -44,6 +45,7 @@ def _all_versions(_ctx: click.Context, _param: click.Parameter, value: str) -> b
 @setting("--prices", type=READABLE, metavar="FILE", help="A price list (JSON) to replace ours.")
 @setting("--target-hours", type=click.FloatRange(min=0, min_open=True), metavar="H",
          help="Say which speed it takes to be done in so many hours.")
+@setting("--html", type=ANY_PATH, metavar="FILE", help="Also write the plan as one page for whoever decides.")
 @chosen("--s3-addressing", among=Addressing, default="auto", help="How the bucket is named in requests.")
 @shared
 def command(**given: Any) -> int:  # noqa: ANN401
@@ -62,6 +64,11 @@ def command(**given: Any) -> int:  # noqa: ANN401
         from blobmove.cli import wiring
 
         result = wiring.run_plan(settings, faces.listener)
+        if settings.html is not None:
+            from blobmove.views.plan_page import write_plan_page
+
+            write_plan_page(settings.html, result, settings.target_hours)
+            faces.listener(Note(f"The page of the plan is {settings.html}"))
         document = plan_document(result)
         if settings.target_hours is not None:
             seconds = settings.target_hours * 3600
@@ -75,6 +82,10 @@ def command(**given: Any) -> int:  # noqa: ANN401
 
 def _check(settings: PlanSettings, words: Shared) -> None:
     """What can be known before anything is opened. Raises UsageError."""
+    if settings.html is not None:
+        from blobmove.views.page import check_place
+
+        check_place(settings.html)
     named = [flag for flag, value in (("--inventory", settings.inventory), ("--list", settings.listing),
                                       ("--keys", settings.keys)) if value]
     if len(named) > 1:

@@ -41,6 +41,12 @@ class AzureControl:
         """The data path of this container."""
         return AzureBlobs(http, self.destination.account_url, self.destination.container, await self._authorizer())
 
+    @property
+    def token_kind(self) -> str:
+        """Which credential of the chain has given the token (`AzureCliCredential`, ...); "" where none has."""
+        found = getattr(self._token, "_successful_credential", None)
+        return "" if found is None else type(found).__name__
+
     async def container_exists(self) -> bool:
         """Whether the container is there. Raises AccessError or UsageError in the operator's words.
 

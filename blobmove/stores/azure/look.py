@@ -46,11 +46,11 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def kind_of_access(access: AccountAccess, environ: Mapping[str, str]) -> str:
-    """Which credential was found, and where; never the credential."""
+def kind_of_access(access: AccountAccess, environ: Mapping[str, str], token_kind: str = "") -> str:
+    """Which credential was found, and where; never the credential. `token_kind`: who gave the token, if one did."""
     where = "AZURE_STORAGE_CONNECTION_STRING" if environ.get("AZURE_STORAGE_CONNECTION_STRING") else ""
     if access.key:
         return f"account key ({where or 'AZURE_STORAGE_KEY'})"
     if access.sas:
         return f"SAS ({where or 'AZURE_STORAGE_SAS_TOKEN'})"
-    return "token (DefaultAzureCredential)"
+    return f"token ({token_kind or 'DefaultAzureCredential'})"

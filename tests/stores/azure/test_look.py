@@ -24,6 +24,10 @@ def test_a_sas_is_read(sas: str, missing: str, ends: datetime | None) -> None:
     assert (facts.missing, facts.ends) == (missing, ends)
 
 
+def test_a_token_names_who_gave_it() -> None:
+    assert kind_of_access(AccountAccess("acme", URL), {}, "AzureCliCredential") == "token (AzureCliCredential)"
+
+
 @pytest.mark.parametrize(("access", "environ", "kind"), [
     (AccountAccess("acme", URL, key="c2VjcmV0"), {"AZURE_STORAGE_KEY": "c2VjcmV0"}, "account key (AZURE_STORAGE_KEY)"),
     (AccountAccess("acme", URL, key="c2VjcmV0"), {"AZURE_STORAGE_CONNECTION_STRING": "AccountKey=c2VjcmV0"},
