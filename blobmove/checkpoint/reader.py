@@ -17,12 +17,13 @@ from blobmove.checkpoint.values import (
     Setup,
     blob_etag_out,
     etag_out,
+    proven_rows_out,
     read_setup,
     transfer_out,
 )
 from blobmove.checkpoint.words import Words
 from blobmove.core.errors import UsageError
-from blobmove.core.flipping import ProvenBlob
+from blobmove.core.flipping import ProvenBlob, ProvenRow
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import PROVEN_STATES, State, Transfer, slot, slots
 from blobmove.core.results import Failure, Totals
@@ -37,6 +38,12 @@ _REPORT = (
     f"o.id, o.key, o.version_id, o.size, o.state, o.reason, o.detail, o.attempts, o.proof, {MD5}, o.crc64, "
     "coalesce(o.source_etag, o.etag), coalesce(o.blob_name, o.key), o.blob_etag, o.content_type, o.class, "
     "o.rails_id, o.rails_service, o.settled_ms, o.ticks, o.notes, o.modified_ms"
+)
+_PROVEN_ROWS = (
+    f"SELECT count(*), group_concat(o.key, x'00'), group_concat(o.size), CAST(group_concat({MD5}, x'0000') AS BLOB)"
+    " FROM json_each(?) j CROSS JOIN object_row o ON o.id = j.value"
+    f" WHERE o.state IN ({PROVEN}) AND o.blob_name IS NULL AND coalesce(o.verified, 1) > 0"
+    f" AND o.size IS NOT NULL AND length({MD5}) = 16"
 )
 
 
@@ -156,6 +163,14 @@ class CheckpointReader:
         if len(found) != len(keys):  # a slot may be that of another key
             return {key: found[key] for key in keys if key in found}
         return found
+
+    def proven_rows(self, keys: Sequence[str]) -> set[ProvenRow]:
+        """Of these keys: what rows must say whose files are proven. One question and one answer for all, by columns.
+
+        To fetch a row costs half as much again as to find it, and SQLite hands Python's lock to and fro with each.
+        """
+        (row,) = self._rows(_PROVEN_ROWS, (json.dumps(slots(keys)),))
+        return proven_rows_out(row)
 
     def last_verify_passed(self) -> bool:
         """Whether a verification of everything (no sample) ended well after the last copy that changed anything."""

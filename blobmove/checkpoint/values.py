@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from binascii import b2a_base64
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from blobmove.checkpoint.schema import RAILS_MD5
 from blobmove.checkpoint.words import Words
 from blobmove.core.digests import md5_of_etag
+from blobmove.core.flipping import ProvenRow
 from blobmove.core.model import RailsFacts, Transfer
 
 Row: TypeAlias = tuple[Any, ...]
@@ -75,6 +77,20 @@ def transfer_out(row: Row, words: Words) -> Transfer:
         number, key, name or key, size, etag.hex() if type(etag) is bytes else etag, version, texts[encryption],
         None if own is None else blob_etag_out(own), attempts, facts,
     )
+
+
+def proven_rows_out(row: Row) -> set[ProvenRow]:
+    """From so many keys, zero bytes between them; their sizes; their MD5s with two zero bytes between each.
+
+    Nothing where they do not add up (a key may hold a zero byte): whoever finds no answer here asks row by row.
+    """
+    count, keys, sizes, md5s = row
+    if not count or keys.count("\0") != count - 1 or len(md5s) != count * 18 - 2:
+        return set()
+    # 16 bytes and two of zero are 24 letters, the first 22 of them those of the 16 bytes alone.
+    letters = b2a_base64(md5s + b"\0\0", newline=False).decode("ascii")
+    checksums = [letters[start : start + 22] + "==" for start in range(0, len(letters), 24)]
+    return set(zip(keys.split("\0"), map(int, sizes.split(",")), checksums, strict=True))
 
 
 def setup_out(row: Row | None) -> Setup | None:

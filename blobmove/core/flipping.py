@@ -1,19 +1,19 @@
-"""The decisions of the flip: which rows may change their service, from which names, how fast, and when to retry."""
+"""The decisions of the flip but for the gate: from which names, how fast, when to retry; and its nouns."""
 
 from __future__ import annotations
 
-from binascii import b2a_base64
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum, auto
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from blobmove.core.errors import UsageError
-from blobmove.core.model import PROVEN_STATES, State
-from blobmove.core.rails import parse_rails_checksum
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from blobmove.core.model import State
 
 SLOW_BATCH_SECONDS: Final = 0.04
 """After an UPDATE that held its row locks longer the next ones are cut: whoever else wants one of the rows shall wait
@@ -26,13 +26,6 @@ AIM_SECONDS: Final = 0.025
 """How long a batch should take: each has its own cost, so that small ones are slow, and locks shall be short."""
 BACKOFF_FIRST: Final = 0.1
 BACKOFF_LIMIT: Final = 10.0
-
-_LEFT_BEHIND: Final = {
-    State.REFUSED: "refused-name",
-    State.GONE: "gone-from-source",
-    State.SKIPPED: "skipped-by-plan",
-}
-
 
 UNKNOWN_SIZE: Final = -1
 """Stands for a byte_size of NULL, which Rails itself never writes: no file has it, so that the row is left alone."""
@@ -64,11 +57,19 @@ class ProvenBlob(NamedTuple):
     verified: bool | None = None
 
 
+ProvenRow = tuple[str, int, str]
+"""Key, size in bytes and checksum as Rails writes it, of a file that is proven to be on Azure under this very key."""
+
+
 class Ledger(Protocol):
     """The questions the flip asks the checkpoint."""
 
     def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
         """Every key of these that the plan holds, in whatever state."""
+        ...
+
+    def proven_rows(self, keys: Sequence[str]) -> set[ProvenRow]:
+        """What rows of these keys must say to pass the gate at once; nothing of a key that needs a closer look."""
         ...
 
     def last_verify_passed(self) -> bool:
@@ -131,44 +132,6 @@ class Outlook:
     grants: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     bytes_a_row: int = 0
-
-
-def gate(row: Candidate, proven: ProvenBlob | None) -> str:
-    """ "" when the row's file is proven to be on Azure under the row's key, else the reason to leave the row alone.
-
-    Everything is compared in Python, code point by code point: the collation of the table has no say.
-    """
-    key = row.key
-    if proven is None or proven.key != key:
-        return "not-in-plan"
-    state = proven.state
-    if state is not State.COPIED and state not in PROVEN_STATES:  # nearly all are; hashing one takes its time
-        return _LEFT_BEHIND.get(state, "not-copied")
-    if proven.verified is False:
-        return "verify-differs"
-    if "\\" in key:
-        return "refused-name"  # the azure-blob gem asks for a/b where the key is a\b
-    if proven.blob_name != key:
-        return "renamed"
-    if proven.size != row.byte_size:
-        return "size-differs"
-    return _checksum_gate(row.checksum, proven)
-
-
-def _checksum_gate(checksum: str | None, proven: ProvenBlob) -> str:
-    if checksum is None:
-        return ""  # composed blobs have none: size and proof decide
-    if proven.md5 is not None and checksum == b2a_base64(proven.md5, newline=False).decode("ascii"):
-        return ""  # as Rails writes it, and quicker than taking the text apart
-    md5, sha256 = parse_rails_checksum(checksum)
-    if sha256 is not None:
-        # Rails' Azure services compare MD5 only: after a flip Blob#open would raise IntegrityError.
-        return "checksum-differs" if proven.sha256 not in (None, sha256) else "sha256-checksum"
-    if md5 is None:
-        return "checksum-unreadable"
-    if proven.md5 is None:
-        return "md5-unknown"
-    return "" if proven.md5 == md5 else "checksum-differs"
 
 
 def choose_sources(
@@ -256,19 +219,13 @@ def flip_seconds(rows: int, sleep_ratio: float) -> tuple[float, float]:
 
 def runs_of(ids: Iterable[int]) -> list[tuple[int, int]]:
     """The same numbers as ascending runs without gaps, (first, last) each: what a server compares fastest."""
-    runs: list[tuple[int, int]] = []
-    first = last = None
-    for one in sorted(ids):
-        if last is None or first is None:
-            first = last = one
-        elif one == last + 1:
-            last = one
-        elif one != last:
-            runs.append((first, last))
-            first = last = one
-    if first is not None and last is not None:
-        runs.append((first, last))
-    return runs
+    numbers = sorted(ids)
+    if not numbers:
+        return []
+    gaps = [(one, other) for one, other in pairwise(numbers) if other > one + 1]
+    firsts = [numbers[0], *(other for _one, other in gaps)]
+    lasts = [*(one for one, _other in gaps), numbers[-1]]
+    return list(zip(firsts, lasts, strict=True))
 
 
 def why_wait(lags: Mapping[str, float | None], allowed: float | None) -> str:

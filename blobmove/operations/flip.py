@@ -2,7 +2,7 @@
 
     rows page by page -> gate (checkpoint) -> journal (synced) -> UPDATE, compare-and-set -> journal (with the next)
 
-The gate is core.flipping.gate, the order within a batch flip_journaled.JournalMover, the way back flip_undo.
+The gate is core.gate, the order within a batch flip_journaled.JournalMover, the way back flip_undo.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 from blobmove.checkpoint.journal import NewRun
 from blobmove.core.errors import BlobmoveError, UsageError
 from blobmove.core.events import Note
-from blobmove.core.flipping import Pace, choose_sources, gate, name_warnings
+from blobmove.core.flipping import Pace, choose_sources, name_warnings
+from blobmove.core.gate import needs_look, refusals
 from blobmove.operations.flip_born import Born, find_born
 from blobmove.operations.flip_doors import Approval
 from blobmove.operations.flip_journaled import JournalMover
-from blobmove.operations.flip_movers import Change, DryMover, Mover, SqlMover
+from blobmove.operations.flip_movers import DryMover, Mover, SqlMover
 from blobmove.operations.flip_patience import Patience
 from blobmove.operations.flip_prepare import look_at_server, make_ready, require_confirmed, require_verified
 from blobmove.operations.flip_summary import RunFacts, summarise, summary_record
 from blobmove.operations.flip_throttle import Throttle
 from blobmove.operations.flip_undo import undo
-from blobmove.operations.flip_walk import Walk
+from blobmove.operations.flip_walk import JudgedPage, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import FlipDoors, RowId
     from blobmove.operations.flip_patience import Begun
-    from blobmove.operations.flip_walk import Judged, Tally
+    from blobmove.operations.flip_walk import Tally
 
 __all__ = ["plan_flip", "run_flip", "undo"]
 
@@ -87,7 +88,7 @@ class _Flip:
             run, mover = self._mover(server, stack)
             walk = Walk(settings, doors, mover, throttle, total)
             tally = self._recorded(run, lambda: walk.run(self._page_source(ids)))
-        after = self._patience.ask(doors.table.services) if self._for_real else before
+        after = self._patience.ask(lambda: doors.table.services(self._sources)) if self._for_real else before
         facts = RunFacts(
             from_services=self._sources, to_service=settings.to_service, run=run, undo_of=None,
             remaining=self._remaining(after, tally), before=before, seconds=doors.clock() - began,
@@ -138,23 +139,23 @@ class _Flip:
 
     def _outlook(self, tally: Tally) -> Outlook | None:
         """A dry run asks the server what it thinks of the statement it would get."""
-        if not self._settings.dry_run or not tally.sample:
+        sample = tally.sample
+        if not self._settings.dry_run or sample is None:
             return None
-        first = tally.sample[0]
-        ids = [one.id for one in tally.sample]
-        return self._patience.ask(lambda: self._doors.table.outlook(ids, first.old, first.new))
+        ids, old = [row.id for row in sample.rows], sample.rows[0].service_name
+        return self._patience.ask(lambda: self._doors.table.outlook(ids, old, sample.new))
 
     def _born(self, before: dict[str, int]) -> Born:
         if not self._settings.dry_run or not before.get(self._settings.to_service):
             return Born()
         return find_born(self._doors, self._reading, self._settings.to_service)
 
-    def _page_source(self, ids: Sequence[RowId] | None) -> Callable[[Callable[[], int]], Iterator[Iterator[Judged]]]:
+    def _page_source(self, ids: Sequence[RowId] | None) -> Callable[[Callable[[], int]], Iterator[JudgedPage]]:
         if not self._sources:
             return lambda _size: iter(())
         return self._table_pages if ids is None else lambda size: self._id_pages(ids, size)
 
-    def _table_pages(self, size: Callable[[], int]) -> Iterator[Iterator[Judged]]:
+    def _table_pages(self, size: Callable[[], int]) -> Iterator[JudgedPage]:
         """By primary key, the next page read while one is judged. A uuid table has no newest end: a row born behind
         us is found by the next run."""
         table = self._doors.reading
@@ -168,7 +169,7 @@ class _Flip:
             under_way = page(rows[-1].id)
             yield self._judged(self._mine(rows))
 
-    def _id_pages(self, ids: Sequence[RowId], size: Callable[[], int]) -> Iterator[Iterator[Judged]]:
+    def _id_pages(self, ids: Sequence[RowId], size: Callable[[], int]) -> Iterator[JudgedPage]:
         start, others = 0, 0
         while start < len(ids):
             part = ids[start : start + size()]
@@ -184,13 +185,12 @@ class _Flip:
         """Those that name a source: names are compared here, not by the database's collation."""
         return [row for row in rows if row.service_name in self._sources]
 
-    def _judged(self, rows: list[Candidate]) -> Iterator[Judged]:
-        """Rows with the reason to leave them alone."""
-        proven = self._doors.ledger.proven([row.key for row in rows])
-        to_service = self._settings.to_service
-        for row in rows:
-            change = Change(row.id, row.key, row.service_name, to_service, None, row)
-            yield change, gate(row, proven.get(row.key))
+    def _judged(self, rows: list[Candidate]) -> JudgedPage:
+        """Rows with the reasons to leave some alone. What most say is proven to the letter; the rest is looked at."""
+        ledger = self._doors.ledger
+        looked = needs_look(rows, ledger.proven_rows([row.key for row in rows]))
+        reasons = refusals(rows, looked, ledger.proven([rows[at].key for at in looked])) if looked else {}
+        return JudgedPage(rows, self._settings.to_service, reasons)
 
     def _ids(self) -> list[RowId] | None:
         path = self._settings.ids

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Final
 from blobmove.checkpoint.journal import NewBatch
 from blobmove.core.events import Note
 from blobmove.core.flipping import DatabaseTrouble, Trouble
-from blobmove.operations.flip_movers import Change, Moved, by_names
+from blobmove.operations.flip_movers import Moved, Wanted, by_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from blobmove.core.flipping import Candidate, Pace
@@ -61,8 +61,7 @@ class JournalMover:
         self._tells_position = True
         self._prepared: list[NewBatch] = []
         self._started: list[NewBatch] = []
-        self._wanted: Sequence[Change] = ()
-        self._seen: dict[RowId, Candidate | None] = {}
+        self._wanted = self._judged = Wanted((), "")
         self._answer: Future[_Answer] | _Answer = []
         self._thread = ThreadPoolExecutor(1, "flip") if doors.reader is not None else None
         self.ahead = self._thread is not None
@@ -76,13 +75,13 @@ class JournalMover:
         if self._thread is not None:
             self._thread.shutdown()
 
-    def prepare(self, changes: Sequence[Change]) -> None:
+    def prepare(self, wanted: Wanted) -> None:
         position, server = self._position(), self._patience.server
         elsewhere = None if server == self._home else server
-        self._prepared, self._wanted = [], changes
-        for old, new, ids in by_names(changes):
+        self._prepared, self._wanted = [], wanted
+        for old, ids in by_names(wanted.rows):
             self._number += 1
-            self._prepared.append(NewBatch(self._number, old, new, ids, position, changes[0].undoes, elsewhere))
+            self._prepared.append(NewBatch(self._number, old, wanted.new, ids, position, wanted.undoes, elsewhere))
         self._doors.journal.write_batches(self._run, self._doors.now(), self._prepared)
 
     def drop(self) -> None:
@@ -92,7 +91,7 @@ class JournalMover:
 
     def start(self) -> None:
         self._started, self._prepared = self._prepared, []
-        self._seen = {change.id: change.seen for change in self._wanted}
+        self._judged = self._wanted
         self._answer = []
         self._answer = self._try() if self._thread is None else self._thread.submit(self._try)
 
@@ -119,18 +118,17 @@ class JournalMover:
         sent to."""
         table = self._doors.table
         if self._in_doubt():
-            there = {row.id: row for row in table.rows(ids)}
-            ids = [one for one in ids if one in there and self._is_as_seen(there[one])]
+            there, seen = {row.id: row for row in table.rows(ids)}, self._seen()
+            ids = [one for one in ids if one in there and _is_as_seen(there[one], seen)]
         return table.flip(ids, batch.old, batch.new) if ids else 0
 
     def _in_doubt(self) -> bool:
         """Whether rows may be others, on the server that we write to now, than those that were judged."""
         return bool(self._patience.losses or self._reading.losses)
 
-    def _is_as_seen(self, row: Candidate) -> bool:
-        """What the gate looked at, but for the name: that one the UPDATE compares."""
-        seen = self._seen[row.id]
-        return seen is None or seen == row._replace(service_name=seen.service_name)
+    def _seen(self) -> dict[RowId, Candidate | None]:
+        """The rows of the batch under way as the gate saw them; None for those of an undo, of which it saw none."""
+        return {row.id: row if self._judged.undoes is None else None for row in self._judged.rows}
 
     def finish(self) -> Moved:
         """Raises what Patience raises; the batch is then unsettled and the next run asks the rows."""
@@ -192,10 +190,11 @@ class JournalMover:
         """What the rows of a batch name now, None for one that is gone; and those that are not the rows we judged."""
         if not self._in_doubt():
             return self._doors.table.current(batch.ids), set()
-        rows = [row for row in self._doors.table.rows(batch.ids) if row.id in self._seen]
+        seen = self._seen()
+        rows = [row for row in self._doors.table.rows(batch.ids) if row.id in seen]
         current: dict[RowId, str | None] = dict.fromkeys(batch.ids)
         current.update((row.id, row.service_name) for row in rows)
-        return current, {row.id for row in rows if not self._is_as_seen(row)}
+        return current, {row.id for row in rows if not _is_as_seen(row, seen)}
 
     def _position(self) -> str | None:
         """Where the server's log stands before this batch; a user who may not ask is asked once only."""
@@ -204,3 +203,9 @@ class JournalMover:
         position = self._reading.ask(self._doors.reading.position)
         self._tells_position = position is not None
         return position
+
+
+def _is_as_seen(row: Candidate, seen: Mapping[RowId, Candidate | None]) -> bool:
+    """What the gate looked at, but for the name: that one the UPDATE compares."""
+    before = seen[row.id]
+    return before is None or before == row._replace(service_name=before.service_name)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import groupby
-from operator import attrgetter
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from blobmove.core.errors import RefusedError, UsageError
 
@@ -19,18 +19,16 @@ if TYPE_CHECKING:
     from blobmove.operations.flip_doors import BlobTable, RowId
 
 
-class Change(NamedTuple):
-    """One row that is to name `new` instead of `old`; `undoes` is the batch of the run that an undo takes back.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Rows that are to name `new` instead of what each names; `undoes` is the batch that an undo takes back.
 
-    `seen` is the row as the gate saw it, None for an undo: the journal keeps ids alone.
+    They are as the gate saw them, but those of an undo: nothing but their ids and names is known then.
     """
 
-    id: RowId
-    key: str
-    old: str
+    rows: Sequence[Candidate]
     new: str
     undoes: int | None = None
-    seen: Candidate | None = None
 
 
 @dataclass(slots=True)
@@ -54,7 +52,7 @@ class Mover(Protocol):
     ahead: bool
     pace: Pace
 
-    def prepare(self, changes: Sequence[Change]) -> None:
+    def prepare(self, wanted: Wanted) -> None:
         """Put on disk what the way back needs."""
         ...
 
@@ -80,8 +78,8 @@ class DryMover:
         self.pace = pace
         self._rows = 0
 
-    def prepare(self, changes: Sequence[Change]) -> None:
-        self._rows = len(changes)
+    def prepare(self, wanted: Wanted) -> None:
+        self._rows = len(wanted.rows)
 
     def start(self) -> None:
         pass
@@ -103,7 +101,7 @@ class SqlMover(DryMover):
         self.path = path
         self.undo_path = undo_path_of(path)
         self._files: list[TextIO] = []
-        self._changes: Sequence[Change] = ()
+        self._wanted = Wanted((), "")
 
     def __enter__(self) -> SqlMover:
         """Raises RefusedError E409-FILE rather than write over the only way back of statements that were run."""
@@ -138,14 +136,15 @@ class SqlMover(DryMover):
             file.close()
             Path(file.name).unlink(missing_ok=True)
 
-    def prepare(self, changes: Sequence[Change]) -> None:
-        super().prepare(changes)
-        self._changes = changes
+    def prepare(self, wanted: Wanted) -> None:
+        super().prepare(wanted)
+        self._wanted = wanted
 
     def start(self) -> None:
         """One statement for each old name; each commits by itself, so that locks stay short."""
         there, back = self._files
-        for old, new, ids in by_names(self._changes):
+        new = self._wanted.new
+        for old, ids in by_names(self._wanted.rows):
             there.write(self._table.statement(ids, old, new) + "\n")
             back.write(self._table.statement(ids, new, old) + "\n")
 
@@ -155,10 +154,11 @@ def undo_path_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.undo{path.suffix}")
 
 
-def by_names(changes: Sequence[Change]) -> Iterator[tuple[str, str, list[RowId]]]:
-    """The ids of a batch by their (old, new) names: one statement each."""
-    if len({change.old for change in changes}) == 1 == len({change.new for change in changes}):
-        yield changes[0].old, changes[0].new, [change.id for change in changes]
+def by_names(rows: Sequence[Candidate]) -> Iterator[tuple[str, list[RowId]]]:
+    """The ids of a batch by the names that its rows have: one statement each."""
+    ids, _keys, names, *_others = zip(*rows, strict=True)
+    if len(set(names)) == 1:
+        yield names[0], list(ids)
         return
-    for (old, new), group in groupby(sorted(changes, key=attrgetter("old", "new")), key=attrgetter("old", "new")):
-        yield old, new, [change.id for change in group]
+    for old, group in groupby(sorted(zip(names, ids, strict=True), key=itemgetter(0)), key=itemgetter(0)):
+        yield old, [one for _name, one in group]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from blobmove.core.flipping import Outlook
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import BlobTable
+    from blobmove.operations.flip_movers import Wanted
     from blobmove.operations.flip_walk import Tally
 
 
@@ -40,7 +41,7 @@ def summarise(settings: FlipSettings, table: BlobTable, facts: RunFacts, tally: 
     """rows = flipped + sum(refused) + remaining, by construction."""
     sample = tally.sample
     script = None if settings.dry_run or facts.undo_of is not None else settings.sql
-    statement = table.statement([one.id for one in sample], sample[0].old, sample[0].new) if sample else ""
+    statement = "" if sample is None else _statement(table, sample)
     return FlipResult(
         from_services=facts.from_services,
         to_service=facts.to_service,
@@ -64,7 +65,7 @@ def summarise(settings: FlipSettings, table: BlobTable, facts: RunFacts, tally: 
         stopped=tally.stopped,
         first_id=None if tally.first is None else str(tally.first),
         last_id=None if tally.last is None else str(tally.last),
-        sample_key=sample[0].key if sample else "",
+        sample_key="" if sample is None else sample.rows[0].key,
         estimate_seconds=flip_seconds(tally.flipped, settings.sleep_ratio) if settings.dry_run else (0.0, 0.0),
         log_bytes=tally.flipped * facts.outlook.bytes_a_row if facts.outlook else 0,
         outlook=facts.outlook,
@@ -73,6 +74,10 @@ def summarise(settings: FlipSettings, table: BlobTable, facts: RunFacts, tally: 
         script="" if script is None else str(script),
         undo_script="" if script is None else str(undo_path_of(script)),
     )
+
+
+def _statement(table: BlobTable, sample: Wanted) -> str:
+    return table.statement([row.id for row in sample.rows], sample.rows[0].service_name, sample.new)
 
 
 def summary_record(result: FlipResult) -> dict[str, Any]:

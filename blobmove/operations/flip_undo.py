@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from blobmove.checkpoint.journal import NewRun
 from blobmove.core.errors import BlobmoveError, UsageError
-from blobmove.core.flipping import Pace
+from blobmove.core.flipping import UNKNOWN_SIZE, Candidate, Pace
 from blobmove.operations.flip_journaled import JournalMover
-from blobmove.operations.flip_movers import Change, DryMover, Mover
+from blobmove.operations.flip_movers import DryMover, Mover
 from blobmove.operations.flip_patience import Patience
 from blobmove.operations.flip_prepare import look_at_server, make_ready, require_confirmed, require_same_server
 from blobmove.operations.flip_summary import RunFacts, summarise, summary_record
 from blobmove.operations.flip_throttle import Throttle
-from blobmove.operations.flip_walk import Walk
+from blobmove.operations.flip_walk import JudgedPage, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import Approval, FlipDoors, RowId
     from blobmove.operations.flip_patience import Begun
-    from blobmove.operations.flip_walk import Judged
 
 
 def undo(settings: FlipSettings, doors: FlipDoors, approval: Approval) -> FlipResult:
@@ -120,7 +119,7 @@ class _Undo:
         )  # fmt: skip
         return number, stack.enter_context(JournalMover(doors, self._patience, self._reading, number, pace))
 
-    def _pages(self, run: FlipRun, size: Callable[[], int]) -> Iterator[list[Judged]]:
+    def _pages(self, run: FlipRun, size: Callable[[], int]) -> Iterator[JudgedPage]:
         """What the rows of the next page name is asked while one is judged."""
         reading = self._doors.reading
         before: tuple[BatchToUndo, Sequence[RowId], Begun[dict[RowId, str | None]]] | None = None
@@ -142,14 +141,13 @@ class _Undo:
 
     def _judged(
         self, batch: BatchToUndo, ids: Sequence[RowId], current: dict[RowId, str | None]
-    ) -> list[Judged]:
+    ) -> JudgedPage:
         """A row that names its old service again is done already and not counted."""
-        judged: list[Judged] = []
-        for row_id in ids:
-            name = current[row_id]
-            if name == batch.old:
-                self._already += 1
-                continue
-            reason = "" if name == batch.new else "purged" if name is None else "changed-meanwhile"
-            judged.append((Change(row_id, "", batch.new, batch.old, batch.number), reason))
-        return judged
+        open_ids = [one for one in ids if current[one] != batch.old]
+        self._already += len(ids) - len(open_ids)
+        rows = [Candidate(one, "", batch.new, UNKNOWN_SIZE, None) for one in open_ids]
+        reasons = {
+            at: "purged" if current[one] is None else "changed-meanwhile"
+            for at, one in enumerate(open_ids) if current[one] != batch.new
+        }  # fmt: skip
+        return JudgedPage(rows, batch.old, reasons, batch.number)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.events import FlipProgress, Problem, Stopping
+from blobmove.operations.flip_movers import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from blobmove.core.flipping import Candidate
     from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import FlipDoors, RowId
-    from blobmove.operations.flip_movers import Change, Mover
+    from blobmove.operations.flip_movers import Mover
     from blobmove.operations.flip_throttle import Throttle
 
 EXAMPLES: Final = 10
@@ -24,11 +28,19 @@ EXAMPLES: Final = 10
 WAIT_SECONDS: Final = 1.0
 """Between two looks at what makes the run wait."""
 
+SWITCH_SECONDS: Final = 0.001
+"""How long a thread may wait for Python's lock: with the usual 5 ms the end of an UPDATE would be seen that much later,
+while the server has nothing to do and the batch counts as slow."""
+
 COLLECT_EVERY: Final = 100_000
 """Objects more than before until Python looks for cycles: several batches of rows."""
 
 NO_LONGER_THERE: Final = frozenset({"purged", "changed-meanwhile"})
 """Reasons of rows that do not name the old service any more: no later run has to care about them."""
+
+
+_NAME: Final = itemgetter(2)
+"""The service_name of a Candidate, without a step of Python a row."""
 
 
 @dataclass(slots=True)
@@ -41,7 +53,7 @@ class Tally:
     refused: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
-    sample: list[Change] = field(default_factory=list)
+    sample: Wanted | None = None
     first: RowId | None = None
     last: RowId | None = None
     stopped: str = ""
@@ -57,17 +69,46 @@ class Tally:
         if len(examples) < EXAMPLES:
             examples.append(f"{row_id} {key}".rstrip())
 
-    def take(self, changes: list[Change]) -> None:
+    def take(self, wanted: Wanted) -> None:
         """Count rows that passed, and remember the ends of the walk and up to three rows of one old name."""
-        self.passed.update(change.old for change in changes)
-        self.last = changes[-1].id
-        if not self.sample:
-            self.first = changes[0].id
-            self.sample = [change for change in changes[:3] if change.old == changes[0].old]
+        rows = wanted.rows
+        self.passed.update(map(_NAME, rows))
+        self.last = rows[-1].id
+        if self.sample is None:
+            self.first, old = rows[0].id, rows[0].service_name
+            self.sample = Wanted([row for row in rows[:3] if row.service_name == old], wanted.new)
 
 
-Judged = tuple["Change", str]
-"""A row and the reason to leave it alone, "" for none."""
+@dataclass(slots=True)
+class JudgedPage:
+    """Rows that are to name `new`, and by position the reason to leave one alone. Cut into batches from its start."""
+
+    rows: Sequence[Candidate]
+    new: str
+    reasons: Mapping[int, str]
+    undoes: int | None = None
+    _start: int = 0
+
+    def cut(self, most: int) -> tuple[Wanted, list[tuple[Candidate, str]]]:
+        """The next rows that passed, at most so many, and those before the last of them that did not."""
+        first, end = self._start, len(self.rows)
+        if not self.reasons:
+            self._start = min(end, first + most)
+            return Wanted(self.rows[first : self._start], self.new, self.undoes), []
+        passed: list[Candidate] = []
+        refused: list[tuple[Candidate, str]] = []
+        while self._start < end and len(passed) < most:
+            row, reason = self.rows[self._start], self.reasons.get(self._start)
+            self._start += 1
+            if reason is None:
+                passed.append(row)
+            else:
+                refused.append((row, reason))
+        return Wanted(passed, self.new, self.undoes), refused
+
+
+_NONE: Final = Wanted((), "")
+"""No batch."""
 
 
 class Walk:
@@ -84,23 +125,23 @@ class Walk:
         self._mover = mover
         self._throttle = throttle
         self._total = total
-        self._running: list[Change] = []
+        self._running = _NONE
         self._began = doors.clock()
 
-    def run(self, pages: Callable[[Callable[[], int]], Iterator[Iterable[Judged]]]) -> Tally:
+    def run(self, pages: Callable[[Callable[[], int]], Iterator[JudgedPage]]) -> Tally:
         """Walk until the pages end, the limit is reached or someone asks to stop."""
-        with _collecting_seldom():
+        with _collecting_seldom(), _switching_soon():
             return self._run(pages)
 
-    def _run(self, pages: Callable[[Callable[[], int]], Iterator[Iterable[Judged]]]) -> Tally:
-        for changes in self._batches(pages(lambda: self._mover.pace.size)):
-            if changes:
-                self._mover.prepare(changes)
+    def _run(self, pages: Callable[[Callable[[], int]], Iterator[JudgedPage]]) -> Tally:
+        for wanted in self._batches(pages(lambda: self._mover.pace.size)):
+            if wanted.rows:
+                self._mover.prepare(wanted)
             self._finish()
             if not self._may_go_on():
                 self._mover.drop()
                 break
-            self._start(changes)
+            self._start(wanted)
             if self._left() == 0:
                 self._finish()
                 if self._left() == 0:
@@ -108,15 +149,14 @@ class Walk:
         self._finish()
         return self.tally
 
-    def _batches(self, pages: Iterator[Iterable[Judged]]) -> Iterator[list[Change]]:
+    def _batches(self, pages: Iterator[JudgedPage]) -> Iterator[Wanted]:
         """The rows that passed, in batches of the size that is allowed when each is made; an empty one for a page
         where none has. Ends when someone asks to stop."""
         for page in pages:
             if self._stops():
                 return
-            rows = iter(page)
-            yield self._choose(rows)
-            while chosen := self._choose(rows):
+            yield self._choose(page)
+            while (chosen := self._choose(page)).rows:
                 if self._stops():
                     return
                 yield chosen
@@ -127,41 +167,36 @@ class Walk:
             self._stop(why)
         return bool(why)
 
-    def _choose(self, rows: Iterator[Judged]) -> list[Change]:
+    def _choose(self, page: JudgedPage) -> Wanted:
         """The next rows that passed, as far as pace and limit go; the others are counted and told."""
-        chosen: list[Change] = []
         left, size = self._left(), self._mover.pace.size
-        most = size if left is None else min(left, size)
-        while len(chosen) < most and (one := next(rows, None)) is not None:
-            change, reason = one
-            if reason:
-                self._refuse(change, reason)
-            else:
-                chosen.append(change)
+        chosen, refused = page.cut(size if left is None else min(left, size))
+        for row, reason in refused:
+            self._refuse(row, reason)
         return chosen
 
-    def _start(self, changes: list[Change]) -> None:
-        if not changes:
+    def _start(self, wanted: Wanted) -> None:
+        if not wanted.rows:
             self._tell("looking for rows")
             return
-        self.tally.take(changes)
-        self._running = changes
+        self._running = wanted
         self._mover.start()
+        self.tally.take(wanted)
         if not self._mover.ahead:
             self._finish()
 
     def _finish(self) -> None:
         """Count the batch that is under way, if there is one, and give the database its rest."""
-        changes, self._running = self._running, []
-        if not changes:
+        wanted, self._running = self._running, _NONE
+        if not wanted.rows:
             return
         moved = self._mover.finish()
         self.tally.batches += 1
         self.tally.flipped += moved.flipped
         if moved.refused:
-            for change in changes:
-                if change.id in moved.refused:
-                    self._refuse(change, moved.refused[change.id])
+            for row in wanted.rows:
+                if row.id in moved.refused:
+                    self._refuse(row, moved.refused[row.id])
         self._rest(moved.seconds)
 
     def _rest(self, seconds: float) -> None:
@@ -191,11 +226,11 @@ class Walk:
     def _left(self) -> int | None:
         """Rows that the limit still allows, those under way taken as done; None without one."""
         limit = self._settings.limit
-        return None if limit is None else max(0, limit - self.tally.flipped - len(self._running))
+        return None if limit is None else max(0, limit - self.tally.flipped - len(self._running.rows))
 
-    def _refuse(self, change: Change, reason: str) -> None:
-        self.tally.refuse(change.id, change.key, reason)
-        self._doors.listener(Problem(change.key, "refused", reason, f"row {change.id} keeps {change.old}"))
+    def _refuse(self, row: Candidate, reason: str) -> None:
+        self.tally.refuse(row.id, row.key, reason)
+        self._doors.listener(Problem(row.key, "refused", reason, f"row {row.id} keeps {row.service_name}"))
 
     def _tell(self, state: str) -> None:
         tally = self.tally
@@ -213,3 +248,13 @@ def _collecting_seldom() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+@contextmanager
+def _switching_soon() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, SWITCH_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from blobmove.checkpoint.reader import RECORD_FIELDS, CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import UsageError
+from blobmove.core.gate import proven_row
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import ObjectVersion, Outcome, RailsFacts, State, Transfer, slot
 from blobmove.core.selection import Selection
@@ -127,6 +129,33 @@ def test_copied_blobs_are_found_by_their_names(tmp_path: Path) -> None:
     assert {name: (copy.id, copy.size) for name, copy in found.items()} == {
         "a~version~v1": (slot("a", "v1"), 5), "a": (slot("a"), 10),
     }  # fmt: skip
+
+
+def test_the_ledger_tells_by_columns_what_it_tells_row_by_row(path: Path) -> None:
+    """Proven, found identical or different, not copied, without an MD5, renamed, and in more than one answer."""
+    many = [f"{n}/ä" for n in range(5500)]
+    plan_into(path, [ObjectVersion(key, 10, E1) for key in [*KEYS, *many]], "plan-2")
+    settle(path, *(copied(key) for key in KEYS[:8]), *(copied(key) for key in many))
+    settle(path, replace(copied("key-8"), md5=b"another MD5 of 16"[:16]), replace(copied("key-9"), md5=None))
+    settle(path, Outcome(slot("key-10"), State.FAILED, reason="E500", attempts=3))
+    verified(path, ["key-2"], ["key-3"])
+    asked = [*KEYS, *many, "stranger"]
+    with CheckpointReader(path) as reader:
+        one_by_one = {proven_row(blob) for blob in reader.proven(asked).values()}
+        assert reader.proven_rows(asked) == one_by_one - {None}
+        assert len(one_by_one) == 7 + 5500 + 1 + 1
+        assert ("key-1", 10, "EREREREREREREREREREREQ==") in one_by_one
+        assert reader.proven_rows(["stranger"]) == reader.proven_rows([]) == set()
+
+
+@pytest.mark.parametrize("key", ["a\0b", "a\0b\0c\0d"])
+def test_a_key_with_a_zero_byte_has_its_neighbours_asked_row_by_row(path: Path, key: str) -> None:
+    plan_into(path, [ObjectVersion(one, 10, E1) for one in [*KEYS, key]], "plan-2")
+    settle(path, copied("key-1"), copied("key-2"), copied(key))
+    with CheckpointReader(path) as reader:
+        assert reader.proven_rows(["key-1", "key-2", key]) == set()
+        assert len(reader.proven_rows(["key-1", "key-2"])) == 2
+        assert len(reader.proven(["key-1", "key-2", key])) == 3
 
 
 def test_the_ledger_knows_every_planned_key_proven_or_not(path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,79 +12,17 @@ from hypothesis import strategies as st
 from blobmove.core.errors import UsageError
 from blobmove.core.flipping import (
     SMALLEST_BATCH,
-    Candidate,
     DatabaseTrouble,
     Pace,
-    ProvenBlob,
     Trouble,
     backoff,
     choose_sources,
     flip_seconds,
-    gate,
     name_warnings,
     next_batch_size,
     runs_of,
     why_wait,
 )
-from blobmove.core.model import PROVEN_STATES, State
-
-MD5 = hashlib.md5(b"x" * 10).digest()
-SHA256 = hashlib.sha256(b"x" * 10).digest()
-ROW = Candidate(1, "abc", "amazon", 10, b64encode(MD5).decode())
-PROVEN = ProvenBlob("abc", 10, MD5, State.COPIED, "abc", verified=True)
-
-
-def test_a_row_whose_file_is_proven_passes() -> None:
-    assert gate(ROW, PROVEN) == ""
-    assert gate(ROW, PROVEN._replace(state=State.PRESENT, verified=None)) == ""
-
-
-def test_a_composed_row_passes_by_size_and_proof_alone() -> None:
-    assert gate(ROW._replace(checksum=None), PROVEN._replace(md5=None)) == ""
-
-
-@pytest.mark.parametrize(
-    ("proven", "reason"),
-    [
-        (None, "not-in-plan"),
-        (PROVEN._replace(key="ABC"), "not-in-plan"),
-        (PROVEN._replace(state=State.PENDING), "not-copied"),
-        (PROVEN._replace(state=State.CONFLICT), "not-copied"),
-        (PROVEN._replace(state=State.REFUSED), "refused-name"),
-        (PROVEN._replace(state=State.GONE), "gone-from-source"),
-        (PROVEN._replace(state=State.SKIPPED), "skipped-by-plan"),
-        (PROVEN._replace(verified=False), "verify-differs"),
-        (PROVEN._replace(blob_name="abc_"), "renamed"),
-        (PROVEN._replace(size=11), "size-differs"),
-        (PROVEN._replace(size=None), "size-differs"),
-        (PROVEN._replace(md5=bytes(16)), "checksum-differs"),
-        (PROVEN._replace(md5=None), "md5-unknown"),
-    ],
-)
-def test_anything_less_is_refused_by_reason(proven: ProvenBlob | None, reason: str) -> None:
-    assert gate(ROW, proven) == reason
-
-
-@pytest.mark.parametrize(
-    ("checksum", "reason"),
-    [
-        (MD5.hex(), "checksum-unreadable"),
-        ("", "checksum-unreadable"),
-        (f"sha256:{b64encode(SHA256).decode()}", "sha256-checksum"),
-        (f"sha256:{b64encode(bytes(32)).decode()}", "checksum-differs"),
-    ],
-)
-def test_checksums_that_rails_azure_services_could_not_compare_are_refused(checksum: str, reason: str) -> None:
-    assert gate(ROW._replace(checksum=checksum), PROVEN._replace(sha256=SHA256)) == reason
-
-
-def test_a_key_with_a_backslash_is_refused_because_rails_would_ask_for_another_blob() -> None:
-    assert gate(ROW._replace(key="a\\b"), PROVEN._replace(key="a\\b", blob_name="a\\b")) == "refused-name"
-
-
-@given(st.sampled_from(list(State)))
-def test_only_proven_states_pass(state: State) -> None:
-    assert (gate(ROW, PROVEN._replace(state=state)) == "") == (state in PROVEN_STATES)
 
 
 def test_the_names_asked_for_are_taken_once_each_in_their_order() -> None:

@@ -16,7 +16,8 @@ from random import Random
 
 from blobmove.checkpoint.file import connect
 from blobmove.checkpoint.journal import FlipJournal, NewBatch
-from blobmove.core.flipping import ProvenBlob
+from blobmove.core.flipping import ProvenBlob, ProvenRow
+from blobmove.core.gate import proven_row
 from blobmove.core.model import State
 from blobmove.core.settings import FlipSettings
 from blobmove.operations.flip import run_flip
@@ -40,6 +41,9 @@ class Book:
             key: ProvenBlob(key, len(key.encode()), hashlib.md5(key.encode()).digest(), State.COPIED, key)
             for key in keys if key in self._keys
         }  # fmt: skip
+
+    def proven_rows(self, keys: Sequence[str]) -> set[ProvenRow]:
+        return {row for blob in self.proven(keys).values() if (row := proven_row(blob)) is not None}
 
     def last_verify_passed(self) -> bool:
         return True

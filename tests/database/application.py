@@ -14,7 +14,8 @@ from uuid import UUID
 from blobmove.checkpoint.journal import FlipJournal
 from blobmove.checkpoint.schema import SCHEMA
 from blobmove.core.events import Event, FlipProgress
-from blobmove.core.flipping import ProvenBlob
+from blobmove.core.flipping import ProvenBlob, ProvenRow
+from blobmove.core.gate import proven_row
 from blobmove.core.model import State
 from blobmove.core.results import FlipResult
 from blobmove.core.settings import FlipSettings
@@ -116,6 +117,9 @@ class Book:
 
     def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
         return {key: self.blobs[key] for key in keys if key in self.blobs}
+
+    def proven_rows(self, keys: Sequence[str]) -> set[ProvenRow]:
+        return {row for blob in self.proven(keys).values() if (row := proven_row(blob)) is not None}
 
     def last_verify_passed(self) -> bool:
         return self.verified

@@ -38,7 +38,7 @@ WIRE = re.compile(
 )
 """Words with hyphens that are no reasons: headers, encodings, a command, a role, the proofs."""
 
-DECIDING = ("names", "selection", "headers", "flipping", "reverse")
+DECIDING = ("names", "selection", "headers", "flipping", "gate", "reverse")
 """Modules of core whose functions answer with a reason."""
 
 ANSWERING = ("refusal", "refusal_back", "_which", "_skip_reason", "gate", "_checksum_gate")

@@ -120,10 +120,13 @@ class RailsDatabase:
 
     # --- reading
 
-    def services(self) -> dict[str, int]:
-        """Rows by service name, names told apart byte by byte (a collation would merge azure and AZURE)."""
+    def services(self, names: Sequence[str] | None = None) -> dict[str, int]:
+        """Rows by service name, names told apart byte by byte (a collation would merge azure and AZURE); only those
+        of `names` if given: to group those that few rows have takes a third of the time."""
         groups = self._server.groups("service_name")
         query = select(groups[0], func.count()).select_from(self._blobs).group_by(*groups)
+        if names is not None:
+            query = query.where(self._names(names))
         with self._transaction() as connection:
             return {text_of(row[0]): int(row[1]) for row in connection.execute(query)}
 
