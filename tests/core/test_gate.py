@@ -97,3 +97,12 @@ def test_rows_that_say_what_is_proven_need_no_look() -> None:
     assert proven_row(PROVEN) in told
     assert needs_look([ROW, ROW._replace(id=2, checksum=None), ROW._replace(id=3)], told) == [1]
     assert needs_look([], told) == []
+
+
+def test_a_key_with_a_backslash_is_looked_at_although_it_says_what_is_proven() -> None:
+    rows = [ROW, ROW._replace(id=2, key="a\\b")]
+    blob = PROVEN._replace(key="a\\b", blob_name="a\\b")
+    told = {row for one in (PROVEN, blob) if (row := proven_row(one)) is not None}
+    assert len(told) == 2
+    assert needs_look(rows, told) == [1]
+    assert refusals(rows, [1], {"a\\b": blob}) == {1: "refused-name"}
