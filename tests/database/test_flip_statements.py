@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from blobmove.core.flipping import Candidate
 from blobmove.stores.rails import database
 from blobmove.stores.rails.database import RailsDatabase
 from blobmove.stores.rails.statements import among_numbers, page_in_one_value, read_one_value
@@ -35,16 +36,24 @@ def test_a_row_between_the_chosen_ones_is_never_changed(operator: Operator) -> N
 
 
 @pytest.mark.parametrize(
-    ("row", "why"),
+    ("row", "services", "why"),
     [
-        ((1, 20, "1\x003\x00s\x00\x01\x00ke"), "cut by the server"),
-        ((1, 1000, "1\x003\x00s\x00\x01\x00k\x00x\x00"), "zero bytes in the key"),
+        ((1, 20, "1\x003\x00s\x00\x01\x00ke"), ["s", "t"], "cut by the server"),
+        ((1, 1000, "1\x003\x00s\x00\x01\x00k\x00x\x00"), ["s", "t"], "zero bytes in the key"),
+        ((1, 20, "1\x003\x00\x01\x00ke"), ["s"], "cut by the server"),
+        ((1, 1000, "1\x003\x00\x01\x00k\x00x"), ["s"], "a zero byte in the key"),
     ],
 )
 def test_a_page_in_one_value_that_does_not_add_up_is_read_again_row_by_row(
-    row: tuple[int, int, str], why: str
+    row: tuple[int, int, str], services: list[str], why: str
 ) -> None:
-    assert read_one_value(row, numbers=True) is None, why
+    assert read_one_value(row, numbers=True, services=services) is None, why
+
+
+def test_the_name_of_a_page_that_has_one_only_is_known_without_being_told() -> None:
+    told = read_one_value((1, 1000, "1\x003\x00s\x00\x01\x00k"), numbers=True, services=["s", "t"])
+    assert read_one_value((1, 1000, "1\x003\x00\x01\x00k"), numbers=True, services=["s"]) == told
+    assert told == [Candidate(1, "k", "s", 3, None)]
 
 
 @pytest.mark.database

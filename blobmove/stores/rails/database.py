@@ -155,7 +155,7 @@ class RailsDatabase:
         dialect, names = self.url.dialect, [self._server.bound(name) for name in services]
         with self._transaction() as connection:
             if dialect == "mysql":
-                found = self._page_in_one_value(connection, after_id, limit, names)
+                found = self._page_in_one_value(connection, after_id, limit, names, services)
                 if found is not None:
                     return found
             statement, values = page_of_candidates(dialect, self._service_sql, after_id, limit, names)
@@ -163,7 +163,8 @@ class RailsDatabase:
         return read_candidates(dialect, rows, self._numbers)
 
     def _page_in_one_value(
-        self, connection: Connection, after_id: RowId | None, limit: int, names: Sequence[object]
+        self, connection: Connection, after_id: RowId | None, limit: int, names: Sequence[object],
+        services: Sequence[str],
     ) -> list[Candidate] | None:
         """Rows that come between the two statements may make the page longer than asked for: left for the next. All
         may go between them, too, and then there may be others behind: nothing found is no end of the table."""
@@ -171,7 +172,7 @@ class RailsDatabase:
         end = connection.exec_driver_sql(statement, values).scalar()
         ends = after_id, None if end is None else row_id(end)
         statement, values = page_in_one_value(self._service_sql, ends, names, numbers=self._numbers)
-        found = read_one_value(connection.exec_driver_sql(statement, values).one(), self._numbers)
+        found = read_one_value(connection.exec_driver_sql(statement, values).one(), self._numbers, services)
         if found is None or (end is not None and not found):
             return None
         return found[:limit]
