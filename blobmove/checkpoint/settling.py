@@ -50,8 +50,11 @@ def settle_as_planned(db: sqlite3.Connection, outcomes: Sequence[Outcome], words
     """Record outcomes of which most are the first of their objects, inside the caller's transaction.
 
     No row is read before: its old count follows from the conditions it is changed under. Returns what the tally has
-    to be moved by. Raises NotAsPlannedError; then the caller must roll back, and use `settle`.
+    to be moved by. Raises NotAsPlannedError, also where an object comes twice, since its later end counts; then the
+    caller must roll back, and use `settle`.
     """
+    if len({outcome.transfer_id for outcome in outcomes}) < len(outcomes):
+        raise NotAsPlannedError
     values: list[Any] = []
     counted: dict[Kind, tuple[int, int]] = {}
     others: list[Outcome] = []

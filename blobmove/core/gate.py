@@ -23,15 +23,6 @@ _LEFT_BEHIND: Final = {
 }
 
 
-def proven_row(proven: ProvenBlob) -> ProvenRow | None:
-    """What a row must say to pass at once: the ledger's answer to most rows. None when each needs a closer look."""
-    if proven.state not in PROVEN_STATES or proven.verified is False or proven.blob_name != proven.key:
-        return None
-    if proven.size is None or proven.md5 is None:
-        return None
-    return proven.key, proven.size, b2a_base64(proven.md5, newline=False).decode("ascii")
-
-
 def needs_look(rows: Sequence[Candidate], proven: Collection[ProvenRow]) -> list[int]:
     """The positions of the rows that do not say, to the letter, what one of `proven` says.
 

@@ -22,6 +22,7 @@ _GROWTH: Final = 0.3
 _SEARCH: Final = 0.6  # relative growth a second, where a limit was once known and where it never was
 _LEAST_RATE: Final = 1.0
 _ANSWERS: Final = 50
+_FEW_ANSWERS: Final = 8
 _LONGEST: Final = 2.0
 _BURST_SECONDS: Final = 0.01
 _UNUSED_SECONDS: Final = 30.0
@@ -68,6 +69,8 @@ class Pace:
         if self._phase is _Phase.MEASURING:
             # Where fewer were sent than the pace allows (this machine stood still), their share tells more.
             accepted = max(accepted, self.rate * good / max(1, good + refused))
+            if good + refused < _FEW_ANSWERS:  # one refusal behind a standstill is no measurement
+                accepted = max(accepted, self.rate / 2)
             return self._measured(accepted, refused > good // 50)
         if self._phase is _Phase.ECHO:
             if self._fresh or refused > good // 5:

@@ -10,11 +10,11 @@ import pytest
 from blobmove.checkpoint.reader import RECORD_FIELDS, CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import UsageError
-from blobmove.core.gate import proven_row
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import ObjectVersion, Outcome, RailsFacts, State, Transfer, slot
 from blobmove.core.selection import Selection
 from tests.checkpoint.plans import E1, E2, copied, plan_into, settle
+from tests.proven import proven_row
 
 KEYS = [f"key-{number}" for number in range(25)]
 

@@ -259,8 +259,16 @@ def test_the_last_undo_takes_back_the_run_whose_name_was_confirmed(
     assert wiring.asked == []
     main(["flip-service", "--undo", "--confirm", "azure"])
     wiring.runs = (replace(there, flipped=5, unsettled=0), replace(undone, undo_of=1))
-    main(["flip-service", "--undo"])
-    assert wiring.asked == [FlipSettings(undo="1", confirmed=True), FlipSettings(undo="last", confirmed=True)]
+    assert main(["flip-service", "--undo"]) == 2
+    assert "E404-RUN" in capsys.readouterr().err
+    assert wiring.asked == [FlipSettings(undo="1", confirmed=True)]
+
+
+@pytest.mark.parametrize("run", ["01", "+1", "１", "7"])
+def test_no_undo_goes_on_that_nobody_has_confirmed(run: str, wiring: FakeWiring) -> None:
+    """Another spelling of a run's number, and the number of none."""
+    assert main(["flip-service", "--undo", run, "--confirm", "azure", "--no-input"]) == 2
+    assert wiring.asked == []
 
 
 @pytest.mark.parametrize(("changes", "code"), [

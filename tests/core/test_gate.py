@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blobmove.core.flipping import Candidate, ProvenBlob
-from blobmove.core.gate import gate, needs_look, proven_row, refusals
+from blobmove.core.gate import gate, needs_look, refusals
 from blobmove.core.model import PROVEN_STATES, State
+from tests.proven import proven_row
 
 MD5 = hashlib.md5(b"x" * 10).digest()
 SHA256 = hashlib.sha256(b"x" * 10).digest()

@@ -54,6 +54,16 @@ def test_a_limit_that_falls_while_it_is_measured_is_measured_again() -> None:
     assert pace.ceiling == pytest.approx(150)
 
 
+@pytest.mark.parametrize(("good", "refused"), [(0, 1), (1, 6), (0, 0)])
+def test_few_answers_behind_a_standstill_cut_the_pace_to_half_at_most(good: int, refused: int) -> None:
+    pace = known(1800)
+    rate = pace.rate
+    pace.turn(0.1, 180, 0)
+    pace.measure(0.1)
+    pace.turn(3.0, good, refused)
+    assert pace.rate >= rate / 2 * (1 - CUT)
+
+
 def test_what_was_not_sent_while_the_machine_stood_still_is_no_limit() -> None:
     pace = known(300)
     pace.turn(0.1, 29, 0)

@@ -15,13 +15,13 @@ from blobmove.checkpoint.journal import FlipJournal
 from blobmove.checkpoint.schema import SCHEMA
 from blobmove.core.events import Event, FlipProgress
 from blobmove.core.flipping import ProvenBlob, ProvenRow
-from blobmove.core.gate import proven_row
 from blobmove.core.model import State
 from blobmove.core.results import FlipResult
 from blobmove.core.settings import FlipSettings
 from blobmove.operations.flip import run_flip
 from blobmove.operations.flip_doors import Approval, BlobTable, FlipDoors, Replica
 from blobmove.stores.rails.database import RailsDatabase
+from tests.proven import proven_row
 from tests.servers.databases import DatabaseServer
 from tests.servers.rails_schema import activestorage
 

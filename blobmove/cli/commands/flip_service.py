@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blobmove.checkpoint.journal import FlipRun
+
+_RUN: Final = re.compile(r"[1-9][0-9]{0,17}").fullmatch
+"""The number of a run as --runs shows it: another spelling of one would be found by some and not by others."""
 
 
 @click.command("flip-service")
@@ -91,14 +95,14 @@ def command(runs: bool, confirm: str | None, **given: Any) -> int:  # noqa: ANN4
                 settings = _confirm_undo(settings, confirm, words, known)
             else:
                 approve_flip(settings.to_service, confirm, words)
-            settings = replace(settings, confirmed=True)
+                settings = replace(settings, confirmed=True)
         result = wiring.run_flip(settings, faces.listener)
         faces.tell(flip_text(result, paint=faces.paint), flip_document(result))
     return of_flip(result)
 
 
 def _check(settings: FlipSettings) -> None:
-    if settings.undo and settings.undo != "last" and not settings.undo.isdecimal():
+    if settings.undo and settings.undo != "last" and not _RUN(settings.undo):
         raise UsageError("E400-USAGE", f"--undo {settings.undo}: a run is a number",
                          hint="blobmove flip-service --runs lists them")
     if settings.dry_run and settings.sql is not None:
@@ -112,13 +116,15 @@ def _check(settings: FlipSettings) -> None:
 def _confirm_undo(
     settings: FlipSettings, confirm: str | None, words: Shared, runs: Sequence[FlipRun]
 ) -> FlipSettings:
-    """An undo is confirmed with the name that its run had flipped to, and takes back that run and no other. Without
-    such a run nothing is asked: the operation says so itself."""
-    wanted = _last_with_rows(runs) if settings.undo == "last" else [one for one in runs if str(one.id) == settings.undo]
+    """An undo is confirmed with the name that its run had flipped to, and takes back that run and no other. Raises
+    UsageError E404-RUN where there is no such run: then there is nothing to confirm."""
+    is_last = settings.undo == "last"
+    wanted = _last_with_rows(runs) if is_last else [one for one in runs if str(one.id) == settings.undo]
     if not wanted:
-        return settings
+        told = "holds no flip that could be undone" if is_last else f"holds no run {settings.undo}"
+        raise UsageError("E404-RUN", f"the journal {told}", hint="blobmove flip-service --runs")
     approve_flip(wanted[0].to_service, confirm, words)
-    return replace(settings, undo=str(wanted[0].id))
+    return replace(settings, undo=str(wanted[0].id), confirmed=True)
 
 
 def _last_with_rows(runs: Sequence[FlipRun]) -> list[FlipRun]:

@@ -123,6 +123,8 @@ class RailsDatabase:
     def services(self, names: Sequence[str] | None = None) -> dict[str, int]:
         """Rows by service name, names told apart byte by byte (a collation would merge azure and AZURE); only those
         of `names` if given: to group those that few rows have takes a third of the time."""
+        if names is not None and not names:
+            return {}
         groups = self._server.groups("service_name")
         query = select(groups[0], func.count()).select_from(self._blobs).group_by(*groups)
         if names is not None:
