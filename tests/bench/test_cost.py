@@ -61,13 +61,13 @@ class Least:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("tool", "bare"), [("blobmove", "bare"), ("blobmove-rails", "bare-server")])
-def test_an_object_costs_only_some_times_what_the_bare_path_takes(
-    few: Stage, many: Stage, tool: str, bare: str
-) -> None:
+@pytest.mark.parametrize("tool", ["blobmove", "blobmove-rails"])
+def test_an_object_costs_only_some_times_what_the_bare_path_takes(few: Stage, many: Stage, tool: str) -> None:
+    """Copies by Azure are held to the same GET and PUT: one request an object is over so soon that on a busy machine
+    the noise of its start is most of what is measured (24 us an object seen, where it takes 68)."""
     if reason := contestants.BY_NAME[tool].lacks():
         pytest.skip(reason)
-    ours, thin = Least(few, many, tool), Least(few, many, bare)
+    ours, thin = Least(few, many, tool), Least(few, many, "bare")
     seen = []
     for number in range(ROUNDS):
         whole_tool, bare_path = ours.another_round(), thin.another_round()
