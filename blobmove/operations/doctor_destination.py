@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 PROBE_BYTES: Final = 8 * MIB
 SMALL_BYTES: Final = 4 * KIB
+REMOVAL_SECONDS: Final = 15.0
+"""So long a probe that is over, or was cancelled, may still take to remove its blob."""
+_UNSURE: Final = (Kind.TRANSIENT, Kind.THROTTLED, Kind.UNREACHABLE)
+"""Ends of a request after which nobody knows whether it was carried out."""
 _EXPIRES_SOON: Final = 24 * 3600.0
 _HNS_HINT: Final = "az storage account create --kind StorageV2 --hns false ...   (it cannot be switched off later)"
 
@@ -130,7 +134,7 @@ async def _account(blobs: AzureBlobs, tell: Tell) -> None:
     try:
         told = await blobs.account()
     except StoreError as error:
-        if error.kind in (Kind.TRANSIENT, Kind.THROTTLED, Kind.UNREACHABLE):
+        if error.kind in _UNSURE:
             raise
         tell(Finding(Area.DESTINATION, "account", Level.OK,
                      f"its kind may not be asked with these credentials ({error.code})",
@@ -153,9 +157,15 @@ async def _probe(blobs: AzureBlobs, tell: Tell) -> None:
     """Write, read back and delete one blob whose name nobody else can have; its speed is that of one connection."""
     name = f"blobmove-probe-{uuid4().hex}"
     small, large = os.urandom(SMALL_BYTES), os.urandom(PROBE_BYTES)
-    etag = await _write(blobs, name, small)
+    etag: str | None = None
+    written = True  # or it may have been: until somebody says no
     left: Finding | None = None
     try:
+        try:
+            etag = await _write(blobs, name, small)
+        except StoreError as error:
+            written = error.kind in _UNSURE
+            raise
         started = time.monotonic()
         back = await blobs.read(name, 0, len(small), etag=etag)
         latency = time.monotonic() - started
@@ -164,10 +174,8 @@ async def _probe(blobs: AzureBlobs, tell: Tell) -> None:
         whole = await blobs.read(name, 0, len(large), etag=etag)
         down = len(large) / max(time.monotonic() - started, 1e-6)
     finally:
-        with anyio.move_on_after(15, shield=True):
-            left = await _removed(blobs, name, etag)
-            if left:
-                tell(left)
+        if written and (left := await _remove(blobs, name, etag)):
+            tell(left)
     if bytes(back) != small or bytes(whole) != large:
         tell(Finding(Area.DESTINATION, "write", Level.FAILURE, "a blob came back with other bytes than were written",
                      "something between here and Azure changes them", "try without the proxy", "E422-PROBE"))
@@ -193,19 +201,35 @@ async def _timed(blobs: AzureBlobs, name: str, body: bytes, etag: str) -> tuple[
     return len(body) / max(time.monotonic() - started, 1e-6), fresh
 
 
-async def _removed(blobs: AzureBlobs, name: str, etag: str) -> Finding | None:
-    """Delete it; what to say where it stays."""
-    try:
+async def _remove(blobs: AzureBlobs, name: str, etag: str | None) -> Finding | None:
+    """Remove it, also where the look is cancelled; what to say where it stays, or may do so."""
+    left: Finding | None = _left(name, f"no answer within {format_duration(REMOVAL_SECONDS)}")
+    with anyio.move_on_after(REMOVAL_SECONDS, shield=True):
+        try:
+            await _delete(blobs, name, etag)
+            left = None
+        except StoreError as error:
+            left = _left(name, f"{error.code}: {error.detail}".removesuffix(": "))
+    return left
+
+
+async def _delete(blobs: AzureBlobs, name: str, etag: str | None) -> None:
+    """Where an answer was lost (no etag, or an older one) it is looked for: the name is ours alone."""
+    if etag is not None:
         try:
             await blobs.delete(name, etag)
         except StoreError as error:
-            facts = await blobs.properties(name) if error.kind is Kind.EXISTS else None
-            if facts is None:
+            if error.kind is not Kind.EXISTS:
                 raise
-            await blobs.delete(name, facts.etag)  # written, and the answer was lost: the name is ours alone
-    except StoreError as error:
-        return Finding(Area.DESTINATION, "write", Level.WARNING, f"the blob {name} could not be removed again",
-                       f"{error.code}: {error.detail}".removesuffix(": "),
-                       "remove it by hand; blobmove itself needs no right to delete",
-                       figures={"bytes": PROBE_BYTES})
-    return None
+        else:
+            return
+    facts = await blobs.properties(name)
+    if facts is not None:
+        await blobs.delete(name, facts.etag)
+
+
+def _left(name: str, cause: str) -> Finding:
+    return Finding(Area.DESTINATION, "write", Level.WARNING,
+                   f"the blob {name} could not be removed again, or looked for", cause,
+                   "remove it by hand if it is there; blobmove itself needs no right to delete",
+                   figures={"bytes": PROBE_BYTES})

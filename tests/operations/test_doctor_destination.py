@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+import anyio
 import pytest
 
 from blobmove.core.diagnosis import Finding, Level
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.operations import doctor_destination
 from blobmove.operations.doctor_destination import PROBE_BYTES, _account, _probe
 from blobmove.stores.azure.blobs import ABSENT, BlobFacts, Condition
 
@@ -29,6 +31,7 @@ class Blobs:
     spoils: bool = False
     stored: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
+    looked_for: list[str] = field(default_factory=list)
 
     def _may(self, what: str) -> None:
         if what in self.refuses:
@@ -59,6 +62,9 @@ class Blobs:
         del self.stored[name]
 
     async def properties(self, name: str) -> BlobFacts | None:
+        self.looked_for.append(name)
+        if name not in self.stored:
+            return None
         etag, body = self.stored[name]
         return BlobFacts(len(body), None, etag, None)
 
@@ -139,3 +145,65 @@ async def test_a_blob_whose_last_answer_was_lost_is_found_again_and_removed(monk
     with pytest.raises(StoreError):
         await probe(blobs)
     assert blobs.stored == {}
+
+
+async def test_a_blob_whose_first_answer_was_lost_is_found_and_removed_or_else_named(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs()
+    put = blobs.put_blob
+
+    async def loses(name: str, body: bytes, **how: object) -> str:
+        await put(name, body, **how)  # type: ignore[arg-type]
+        raise StoreError(Side.DESTINATION, Kind.TRANSIENT, "ConnectionLost")
+
+    monkeypatch.setattr(blobs, "put_blob", loses)
+    with pytest.raises(StoreError):
+        await probe(blobs)
+    assert (len(blobs.names), blobs.stored) == (1, {})
+    blobs.refuses = ("delete",)
+    found: list[Finding] = []
+    with pytest.raises(StoreError, match="ConnectionLost"):
+        await _probe(cast("AzureBlobs", blobs), found.append)
+    assert found[0].level is Level.WARNING
+    assert next(iter(blobs.stored)) in found[0].text
+
+
+async def test_a_probe_that_is_given_up_during_its_first_write_removes_what_it_wrote(
+    monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs()
+    put = blobs.put_blob
+
+    async def never_answers(name: str, body: bytes, **how: object) -> str:
+        await put(name, body, **how)  # type: ignore[arg-type]
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    monkeypatch.setattr(blobs, "put_blob", never_answers)
+    with anyio.move_on_after(0.05) as scope:
+        await probe(blobs)
+    assert scope.cancelled_caught
+    assert (len(blobs.names), blobs.stored) == (1, {})
+
+
+async def test_a_probe_that_may_not_write_has_nothing_to_look_for() -> None:
+    blobs = Blobs(refuses=("write", "delete"))
+    found: list[Finding] = []
+    with pytest.raises(StoreError):
+        await _probe(cast("AzureBlobs", blobs), found.append)
+    assert (found, blobs.looked_for) == ([], [])
+
+
+async def test_a_removal_that_gets_no_answer_is_not_called_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    blobs = Blobs()
+
+    async def never_answers(_name: str, _etag: str) -> None:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(blobs, "delete", never_answers)
+    monkeypatch.setattr(doctor_destination, "REMOVAL_SECONDS", 0.05)
+    found = await probe(blobs)
+    assert found[0].level is Level.WARNING
+    assert next(iter(blobs.stored)) in found[0].text
+    assert "write, read allowed" in found[1].text
