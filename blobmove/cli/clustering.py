@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blobmove.cli import machine
 from blobmove.cluster.dask_settings import dask_log, require_dask
 from blobmove.core.crew import room_for
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener, Note
 from blobmove.core.settings import CopySettings, How, VerifySettings, for_checkpoint
+from blobmove.stores import machine
 
 if TYPE_CHECKING:
     from blobmove.checkpoint.values import Setup

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -43,11 +43,13 @@ async def side_by_side(looks: Sequence[Look], tell: Tell) -> bool:
     async def take(place: int) -> None:
         ended[place] = await bounded(looks[place], found[place].append)
 
-    async with anyio.create_task_group() as group:
-        for place in range(len(looks)):
-            group.start_soon(take, place)
-    for one in (finding for findings in found for finding in findings):
-        tell(one)
+    try:
+        async with anyio.create_task_group() as group:
+            for place in range(len(looks)):
+                group.start_soon(take, place)
+    finally:  # also where all of them together took too long
+        for one in (finding for findings in found for finding in findings):
+            tell(one)
     return all(ended)
 
 
@@ -93,7 +95,8 @@ def _without_resume(error: BlobmoveError) -> BlobmoveError:
 async def aside(body: Callable[[], T]) -> T:
     """Run what blocks in a thread that nobody waits for once the look is over.
 
-    A worker thread of the pool would keep the whole process from ending until a database gives its answer.
+    A worker thread of the pool would keep the whole process from ending until a database gives its answer. What is done
+    in it must be nothing but reading: it may go on until the process ends (docs/decisions/0019).
     """
     token, done = lowlevel.current_token(), anyio.Event()
     answers: list[T] = []
@@ -112,3 +115,21 @@ async def aside(body: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     return answers[0]
+
+
+async def tell_aside(body: Callable[[], Iterable[Finding]], tell: Tell) -> None:
+    """Tell what `body` finds in such a thread, each finding as it comes; none any more once the look is over."""
+    token, over = lowlevel.current_token(), False
+
+    def unless_over(finding: Finding) -> None:
+        if not over:
+            tell(finding)
+
+    def run() -> None:
+        for finding in body():
+            from_thread.run_sync(unless_over, finding, token=token)
+
+    try:
+        await aside(run)
+    finally:
+        over = True

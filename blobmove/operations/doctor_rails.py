@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from blobmove.core.diagnosis import Area, Finding, Level, grants
 from blobmove.core.errors import BlobmoveError, UsageError
-from blobmove.operations.doctor import Look, Tell, aside
+from blobmove.operations.doctor import Look, Tell, tell_aside
 
 if TYPE_CHECKING:
     from blobmove.core.flipping import Outlook, ServerFacts
@@ -39,22 +39,21 @@ def looks_at(open_table: Opening, services: Sequence[str]) -> list[Look]:
     """One look in one thread: the database has one connection, and its driver blocks."""
 
     async def at(tell: Tell) -> None:
-        for finding in await aside(lambda: examine(open_table, services)):
-            tell(finding)
+        await tell_aside(lambda: examine(open_table, services), tell)
 
     return [Look(Area.DATABASE, "table", at)]
 
 
-def examine(open_table: Opening, services: Sequence[str]) -> list[Finding]:
-    """Everything in reading order. Raises what keeps the table from being opened at all."""
+def examine(open_table: Opening, services: Sequence[str]) -> Iterator[Finding]:
+    """Everything in reading order. Raises what keeps the table from being opened, or one question from its answer."""
     with open_table() as table:
         rows = table.newest(NEWEST)
-        found = [Finding(Area.DATABASE, "table", Level.OK,
-                         f"{table.describe()}: reachable, active_storage_blobs has every column that is needed")]
-        found.append(_services(rows, services))
-        found.append(_rights(table, rows))
-        found.append(_attachments(table))
-        return [*found, *_role(table)]
+        yield Finding(Area.DATABASE, "table", Level.OK,
+                      f"{table.describe()}: reachable, active_storage_blobs has every column that is needed")
+        yield _services(rows, services)
+        yield _rights(table, rows)
+        yield _attachments(table)
+        yield from _role(table)
 
 
 def _services(rows: Sequence[BlobRow], wanted: Sequence[str]) -> Finding:

@@ -33,7 +33,7 @@ def copied(wiring: FakeWiring) -> CopySettings:
 def test_workers_have_room_for_large_blocks_unless_told_how_much(
     wiring: FakeWiring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blobmove.cli.machine.memory", lambda: 64 * GIB)
+    monkeypatch.setattr("blobmove.stores.machine.memory", lambda: 64 * GIB)
     run = ["copy", "--resume", "--workers", "16"]
     assert main(run) == 0
     assert copied(wiring).max_memory == 4 * GIB

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from anyio import to_thread
 
 from blobmove.core.diagnosis import Area, Finding, Level
 from blobmove.core.errors import AccessError, Kind, Side, StoreError
 from blobmove.operations import doctor
-from blobmove.operations.doctor import Look, Tell, aside, bounded, side_by_side
+from blobmove.operations.doctor import Look, Tell, aside, bounded, side_by_side, tell_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 pytestmark = pytest.mark.anyio
 
@@ -95,6 +96,50 @@ async def test_what_blocks_answers_or_fails_from_a_thread_of_its_own() -> None:
     assert await aside(lambda: threading.current_thread().daemon)
     with pytest.raises(ZeroDivisionError):
         await aside(lambda: 1 // 0)
+
+
+async def test_what_a_thread_found_before_it_failed_is_kept() -> None:
+    found: list[Finding] = []
+
+    def body() -> Iterator[Finding]:
+        yield fine("first")
+        raise AccessError("E403-TABLE", "no more")
+
+    assert not await bounded(look(lambda tell: tell_aside(body, tell)), found.append)
+    assert [(finding.text, finding.code) for finding in found] == [("first", ""), ("no more", "E403-TABLE")]
+
+
+async def test_what_a_thread_found_before_it_went_silent_is_kept_and_nothing_after_it() -> None:
+    found: list[Finding] = []
+    go, gone = threading.Event(), threading.Event()
+
+    def body() -> Iterator[Finding]:
+        yield fine("first")
+        go.wait(60)
+        try:
+            yield fine("too late")
+        finally:
+            gone.set()
+
+    assert not await bounded(look(lambda tell: tell_aside(body, tell), 0.5), found.append)
+    go.set()
+    assert await to_thread.run_sync(gone.wait, 60)
+    assert [(finding.text, finding.code) for finding in found] == [
+        ("first", ""), ("no answer within 0.5 s", "E408-DOCTOR")]
+
+
+async def test_what_was_found_side_by_side_is_kept_where_all_together_took_too_long() -> None:
+    found: list[Finding] = []
+
+    async def finds_and_sleeps(tell: Tell) -> None:
+        tell(fine("found"))
+        await anyio.sleep_forever()
+
+    async def both(tell: Tell) -> None:
+        await side_by_side([look(finds_and_sleeps), look(finds_and_sleeps)], tell)
+
+    assert not await bounded(look(both, 0.1), found.append)
+    assert [finding.text for finding in found[:-1]] == ["found", "found"]
 
 
 def test_a_database_that_blocks_for_ever_does_not_keep_the_process() -> None:

@@ -11,11 +11,11 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.diagnosis import ROOM_AN_OBJECT, Finding, Level
 from blobmove.core.errors import RefusedError
 from blobmove.core.model import Destination, ObjectVersion, Source
-from blobmove.operations import doctor_here
 from blobmove.operations.doctor_here import examine, open_files, surroundings
 from tests.checkpoint.plans import E1, copied, plan_into, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 OURS = Source("acme"), Destination("https://acme.blob.core.windows.net", "files")
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def by_check(findings: list[Finding]) -> dict[str, Finding]:
+def by_check(findings: Iterable[Finding]) -> dict[str, Finding]:
     return {finding.check: finding for finding in findings}
 
 
@@ -63,7 +63,7 @@ def test_a_file_that_is_no_checkpoint_is_an_error_of_the_look(tmp_path: Path) ->
     path.write_text("milk, bread, butter, and whatever else is needed " * 40)
     path.chmod(0o600)
     with pytest.raises(RefusedError):
-        examine(path, None, None)
+        list(examine(path, None, None))
     assert by_check(surroundings(path))["disk"].figures["needed_bytes"] > 0, "the machine is looked at all the same"
 
 
@@ -77,16 +77,27 @@ def test_a_folder_that_is_not_there_is_told_with_the_command_that_makes_it(tmp_p
     assert (found["disk"].level, found["disk"].hint) == (Level.FAILURE, f"mkdir -p {tmp_path / 'night'}")
 
 
-@pytest.mark.parametrize(("written", "limited"), [("1048576\n", True), ("max\n", False), (None, False)])
-def test_the_memory_is_that_of_the_container(
-    written: str | None, limited: bool, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("cores", "memory", "text"), [
+    (2, 1 << 20, "2 cores, 1 MiB of memory,"), (1, None, "1 core,"),
+])
+def test_the_machine_is_what_may_be_used_of_it(
+    cores: int, memory: int | None, text: str, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "memory.max"
-    if written is not None:
-        file.write_text(written)
-    monkeypatch.setattr(doctor_here, "CONTAINER_MEMORY", file)
-    memory = by_check(surroundings(path))["system"].figures["memory_bytes"]
-    assert (memory == 1_048_576) is limited
+    monkeypatch.setattr("blobmove.stores.machine.cores", lambda: cores)
+    monkeypatch.setattr("blobmove.stores.machine.memory", lambda: memory)
+    found = by_check(surroundings(path))["system"]
+    assert found.figures == {"cores": cores, "memory_bytes": memory or 0}
+    assert text in found.text
+
+
+def test_what_is_told_of_a_file_that_is_no_checkpoint_is_told_before_the_error(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    path.write_text("milk, bread, butter, and whatever else is needed " * 40)
+    path.chmod(0o644)
+    told: list[Finding] = []
+    with pytest.raises(RefusedError):
+        told.extend(examine(path, None, None))
+    assert [finding.check for finding in told] == ["mode"]
 
 
 def test_open_files_are_counted_up_to_the_hard_limit(monkeypatch: pytest.MonkeyPatch) -> None:

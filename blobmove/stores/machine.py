@@ -15,7 +15,7 @@ def cores(group: Path = GROUP) -> int:
     there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota, _, period = _told(group / "cpu.max").partition(" ")
     if quota.isdecimal() and period.isdecimal():
-        there = min(there, round(int(quota) / int(period)))
+        there = min(there, int(quota) // int(period))
     return max(1, there)
 
 

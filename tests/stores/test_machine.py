@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from blobmove.cli.machine import cores, memory
+from blobmove.stores.machine import cores, memory
 
 HERE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @pytest.mark.parametrize(("quota", "number"), [
-    ("100000 100000", 1), ("50000 100000", 1), ("max 100000", HERE), (f"{HERE}00000 100000", HERE),
+    ("100000 100000", 1), ("50000 100000", 1), ("150000 100000", 1), ("199999 100000", 1),
+    ("max 100000", HERE), (f"{HERE}00000 100000", HERE),
     (f"{HERE + 1}00000 100000", HERE), ("nonsense", HERE),
 ])
 def test_cores_are_no_more_than_the_quota_of_time(quota: str, number: int, tmp_path: Path) -> None:
