@@ -8,8 +8,11 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
 
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.cli.planning import database_url, open_report
@@ -19,16 +22,20 @@ from blobmove.core.diagnosis import Area, Diagnosis, Finding, Level, failed
 from blobmove.core.errors import BlobmoveError, Side
 from blobmove.core.settings import Addressing, DatabaseAuth, DoctorSettings, for_checkpoint
 from blobmove.operations import doctor_destination, doctor_here, doctor_rails, doctor_source
-from blobmove.operations.doctor import Look, side_by_side
+from blobmove.operations.doctor import SECONDS, Look, aside, side_by_side
 from blobmove.operations.status import status
 from blobmove.stores.azure.account import find_access
 from blobmove.stores.azure.control import AzureControl
 from blobmove.stores.http import HttpClient
+from blobmove.stores.inventory.report import locate
+from blobmove.stores.inventory.report_files import FolderFiles
 from blobmove.stores.s3.control import S3Control
 
 if TYPE_CHECKING:
     from blobmove.core.model import Destination, Source
     from blobmove.stores.inventory.report import Report
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class Known:
 async def diagnose(settings: DoctorSettings) -> Diagnosis:
     """Look at everything at once. Never raises for what an operator can cure: that is what it finds."""
     started = time.monotonic()
-    known = _known(settings)
+    known = await _in_time(partial(_known, settings), _as_given(settings))
     found: list[Finding] = []
     async with AsyncExitStack() as stack:
         looks: list[Look] = []
@@ -64,7 +71,19 @@ async def diagnose(settings: DoctorSettings) -> Diagnosis:
         findings=tuple(sorted(found, key=lambda finding: list(Area).index(finding.area))),
         seconds=time.monotonic() - started,
     )
-    return replace(diagnosis, next=_next(settings, diagnosis))
+    again = for_checkpoint("blobmove doctor", settings.checkpoint)
+    return replace(diagnosis, next=await _in_time(partial(_next, settings, diagnosis), again))
+
+
+async def _in_time(body: Callable[[], T], otherwise: T) -> T:
+    """What the checkpoint answers; `otherwise` where its file system hangs, which its own look tells."""
+    with anyio.move_on_after(SECONDS):
+        return await aside(body)
+    return otherwise
+
+
+def _as_given(settings: DoctorSettings) -> Known:
+    return Known(settings.source, settings.destination, settings.inventory, {})
 
 
 def _known(settings: DoctorSettings) -> Known:
@@ -73,12 +92,12 @@ def _known(settings: DoctorSettings) -> Known:
         with CheckpointReader(settings.checkpoint) as reader:
             setup = reader.setup()
     except BlobmoveError:
-        return Known(settings.source, settings.destination, settings.inventory, {})
-    remembered = setup.settings
+        return _as_given(settings)
+    # What the plan remembers is about its own source: its inventory lists that one.
+    remembered = {} if settings.source and str(settings.source) != setup.source else setup.settings
     return Known(settings.source or parse_source(setup.source),
                  settings.destination or parse_destination(setup.destination),
-                 settings.inventory or remembered.get("inventory"),
-                 {} if settings.source and str(settings.source) != setup.source else remembered)
+                 settings.inventory or remembered.get("inventory"), remembered)
 
 
 Telling = Callable[[Finding], None]
@@ -99,11 +118,28 @@ async def _source(settings: DoctorSettings, known: Known, stack: AsyncExitStack,
     async def report() -> Report:
         assert inventory is not None  # noqa: S101 - asked for only then
         workdir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="blobmove-doctor-")))
-        found, _files = await open_report(inventory, bucket, stack, workdir)
+        location = await aside(partial(locate, inventory))
+        found, _files = await open_report(location, bucket, stack, workdir, _FolderAside)
         return found
 
     return doctor_source.looks_at(doctor_source.SourceEnd(
         known.source, control, http, report if inventory else None, settings.probe))
+
+
+class _FolderAside:
+    """ReportFiles of a local folder that may be on a share that hangs: nothing waits for it longer than a look.
+
+    What is fetched is copied, not linked: so it is read from the working directory, and only this here can hang.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._files = FolderFiles(root)
+
+    async def list_folders(self, prefix: str) -> list[str]:
+        return await aside(partial(self._files.folders, prefix))
+
+    async def fetch(self, key: str, path: Path) -> None:
+        path.write_bytes(await aside(partial(self._files.content, key)))
 
 
 async def _destination(settings: DoctorSettings, known: Known, stack: AsyncExitStack, tell: Telling) -> list[Look]:

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, aclosing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from blobmove.operations.plan import Ask, ObjectList, Plan
 from blobmove.stores.azure.control import AzureControl, container_missing
 from blobmove.stores.inventory.data_files import in_thread, rows
 from blobmove.stores.inventory.keyfile import key_batches
-from blobmove.stores.inventory.report import Report, find_report, locate
+from blobmove.stores.inventory.report import Location, Report, find_report, locate
 from blobmove.stores.inventory.report_files import FolderFiles, ReportFiles
 from blobmove.stores.s3.control import S3Control
 
@@ -198,24 +198,27 @@ async def _objects(
 
 
 async def open_report(
-    text: str, source_bucket: str, stack: AsyncExitStack, workdir: Path
+    location: Location, source_bucket: str, stack: AsyncExitStack, workdir: Path,
+    folder: Callable[[Path], ReportFiles] = FolderFiles,
 ) -> tuple[Report, ReportFiles]:
-    """The report that `--inventory` names, and where its files are. Raises what find_report and S3Control do."""
-    location = locate(text)
+    """The report at what `--inventory` names, and where its files are; `folder` opens a local one.
+
+    Raises what find_report and S3Control do.
+    """
     files: ReportFiles
     if location.bucket is not None:
         bucket = await stack.enter_async_context(S3Control(s3_settings(location.bucket, {})))
         await bucket.locate()
         files = bucket
     elif location.root is not None:
-        files = FolderFiles(location.root)
+        files = folder(location.root)
     return await find_report(files, location, source_bucket, workdir), files
 
 
 async def _inventory(
     text: str, ends: Ends, stack: AsyncExitStack, workdir: Path, listener: Listener
 ) -> ObjectList:
-    report, files = await open_report(text, ends.source.bucket, stack, workdir)
+    report, files = await open_report(locate(text), ends.source.bucket, stack, workdir)
     manifest = report.manifest
     for note in report.notes:
         listener(Note(note))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PROBE_BYTES: Final = 8 * MIB
 TRIES: Final = 5
+INVENTORY_SECONDS: Final = 2 * SECONDS
+"""Here five questions follow each other: the bucket, its folders, a checksum, a manifest, often of a second report."""
 _EXPIRES_SOON: Final = 3600.0
 
 _KINDS: Final = {
@@ -81,7 +83,7 @@ async def _allowed(end: SourceEnd, tell: Tell) -> None:
         return
     looks = [Look(Area.SOURCE, "bucket", lambda told: _bucket_and_object(end, told), seconds=SECONDS + LONG)]
     if end.report is not None:
-        looks.append(Look(Area.SOURCE, "inventory", lambda told: _inventory(end, told), seconds=2 * SECONDS))
+        looks.append(Look(Area.SOURCE, "inventory", lambda told: _inventory(end, told), INVENTORY_SECONDS))
     await side_by_side(looks, tell)
     if end.report is None:
         tell(Finding(Area.SOURCE, "inventory", Level.ABSENT, "not configured: plan will need --list or --keys",

@@ -30,13 +30,14 @@ class FolderFiles:
     root: Path
 
     async def list_folders(self, prefix: str) -> list[str]:
-        return await to_thread.run_sync(self._folders, prefix)
+        return await to_thread.run_sync(self.folders, prefix)
 
     async def fetch(self, key: str, path: Path) -> None:
         """Leaves a symbolic link (a copy where there are none): `path` may be deleted, the report stays."""
         await to_thread.run_sync(self._link, key, path)
 
-    def _folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> list[str]:
+        """`list_folders`, for who has a thread of his own: it blocks for as long as the file system does."""
         try:
             with os.scandir(self.root / prefix) as entries:
                 names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
@@ -44,7 +45,18 @@ class FolderFiles:
             return []
         return [f"{prefix}{name}/" for name in names]
 
+    def content(self, key: str) -> bytes:
+        """The content of `key`, likewise. Raises FileNotFoundError, UsageError E403-INVENTORY if it may not be read."""
+        return Path(self._readable(key)).read_bytes()
+
     def _link(self, key: str, path: Path) -> None:
+        source = self._readable(key)
+        try:
+            path.symlink_to(source)
+        except (OSError, NotImplementedError):
+            shutil.copyfile(source, path)
+
+    def _readable(self, key: str) -> str:
         root = os.path.abspath(self.root)
         source = os.path.normpath(os.path.join(root, key))
         # A manifest is somebody else's text: its keys must not lead out of the folder.
@@ -52,7 +64,4 @@ class FolderFiles:
             raise FileNotFoundError(source)
         if not os.access(source, os.R_OK):
             raise UsageError("E403-INVENTORY", f"{source} cannot be read", hint=f"chmod u+r {source}")
-        try:
-            path.symlink_to(source)
-        except (OSError, NotImplementedError):
-            shutil.copyfile(source, path)
+        return source
