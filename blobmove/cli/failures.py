@@ -21,7 +21,8 @@ EXIT_BUG: Final = 70
 EXIT_INTERRUPTED: Final = 130
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-_FILE_TROUBLE: Final = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EROFS)
+_FILE_TROUBLE: Final = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.EROFS,
+                         errno.ENAMETOOLONG)
 
 
 @dataclass(frozen=True, slots=True)

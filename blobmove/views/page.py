@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from blobmove import __version__
+from blobmove.core.errors import UsageError
 from blobmove.core.model import State
 from blobmove.core.secrets import redact
 from blobmove.core.units import format_bytes, format_count, format_duration
 from blobmove.views.layout import printable
-from blobmove.views.whole_file import complete_or_nothing
+from blobmove.views.whole_file import check_writable, complete_or_nothing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 KEY_LENGTH: Final = 200
 _COMMAND: Final = re.compile(r"`([^`]+)`")
+_MARK: Final = re.compile(rb'<meta name="blobmove-page" content="([a-z]+)">')
 
 
 def now() -> str:
@@ -30,7 +33,8 @@ def now() -> str:
 
 def render(template: str, context: Mapping[str, Any]) -> str:
     """The page as text. Every value is escaped and goes through the last net against secrets."""
-    shared = {"version": __version__, "states": [str(state) for state in State]}
+    shared = {"version": __version__, "states": [str(state) for state in State],
+              "kind": template.removesuffix(".html")}
     return _environment().get_template(template).render(**shared, **context)
 
 
@@ -40,12 +44,35 @@ def write_page(path: Path, html: str) -> None:
         draft.write_text(html, encoding="utf-8")
 
 
-def check_place(path: Path) -> None:
-    """Raises OSError where no page can be written: known before an hour of work, not after it."""
+def check_place(path: Path, kind: str) -> None:
+    """Known before an hour of work, not after it: whether a page of this kind (`plan`, `report`) may be written here.
+
+    Raises OSError where none can be, and UsageError (E409-PAGE) where it would replace another page or file: both
+    commands have `--html`, and one line of blobmove.toml may name one place for both.
+    """
     if path.is_dir():
         raise IsADirectoryError(21, "is a folder", str(path))
     if not path.resolve().parent.is_dir():
         raise FileNotFoundError(2, "there is no such folder", str(path.parent))
+    if not _is_free(path) and (found := _kind_of(path)) != kind:
+        raise UsageError("E409-PAGE", f"{path} is there and is not a page of `{kind}`: it is not replaced",
+                         cause=f"it is a page of `{found}`" if found else "it is no page of blobmove",
+                         hint=f"--html {shlex.quote(str(path.with_name(f'{kind}.html')))}, or another name")
+    check_writable(path)
+
+
+def _is_free(path: Path) -> bool:
+    """Nothing is there, or a file of no bytes, which somebody has made as the place of this one."""
+    return not path.exists() or (path.is_file() and not path.stat().st_size)
+
+
+def _kind_of(path: Path) -> str | None:
+    """Which page lies here, by the mark in its head; None for what is none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        found = _MARK.search(file.read(2000))
+    return found[1].decode() if found else None
 
 
 def _environment() -> Environment:
@@ -76,10 +103,10 @@ def key(text: str) -> str:
 
 
 def prose(text: str) -> Markup:
-    """Our own sentence, escaped, what stands in backquotes as code."""
+    """A sentence, escaped, what stands in backquotes as code. It may hold foreign words: the names of services."""
     from markupsafe import Markup, escape
 
-    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
+    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(redact(printable(text, 100_000))))))  # noqa: S704 - escaped right here
 
 
 def lines(text: str) -> Markup:

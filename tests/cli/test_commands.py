@@ -335,6 +335,35 @@ def test_plan_writes_its_page_beside_what_it_prints(wiring: FakeWiring, capsys: 
     assert "to be done in 2 h" in Path("plan.html").read_text()
 
 
+def test_plan_tells_its_result_also_where_the_page_cannot_be_written_after_all(
+    wiring: FakeWiring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "plan.html")
+
+    Path("blobmove.db").touch()
+    monkeypatch.setattr("blobmove.views.plan_page.write_plan_page", full)
+    assert main(["plan", "--html", "plan.html"]) == 2
+    out, err = capsys.readouterr()
+    assert PLAN.plan in out
+    assert "cannot use plan.html" in err
+
+
+def test_one_html_for_all_commands_does_not_let_the_report_replace_the_plan(
+    wiring: FakeWiring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("blobmove.db").touch()
+    Path("blobmove.toml").write_text('html = "plan.html"\n')
+    assert main(["plan"]) == 0
+    page = Path("plan.html").read_text()
+    assert main(["report"]) == 2
+    assert "[E409-PAGE]" in capsys.readouterr().err
+    assert Path("plan.html").read_text() == page
+    Path("blobmove.toml").write_text('[plan]\nhtml = "plan.html"\n[report]\nhtml = "report.html"\n')
+    assert main(["plan"]) == 0
+    assert main(["report"]) == 0
+
+
 def test_report_writes_where_it_is_told(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--objects", "all.parquet"]) == 0
     assert wiring.asked == [ReportSettings(objects=Path("all.parquet"))]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +13,9 @@ import pytest
 from blobmove.checkpoint.reader import RunRow
 from blobmove.checkpoint.story import Story
 from blobmove.checkpoint.values import Setup
+from blobmove.cli.failures import explain
+from blobmove.cli.invocation import Invocation
+from blobmove.core.errors import UsageError
 from blobmove.core.forecast import PRICES
 from blobmove.core.model import Proof, State
 from blobmove.core.results import Failure, Totals
@@ -19,6 +24,7 @@ from blobmove.views.plan_page import plan_page
 from blobmove.views.plan_text import plan_text
 from blobmove.views.report_page import report_page
 from blobmove.views.report_words import MEANING, NOTES, PROVEN_BY, reason_text
+from blobmove.views.whole_file import complete_or_nothing
 from tests.docs.pages import read, rows
 from tests.views.examples import CHANGED_PLAN, DESTINATION, PLAN, RUNS, SOURCE, TOTALS
 from tests.views.html import parse_page
@@ -94,6 +100,16 @@ def test_a_hostile_key_is_text_and_nothing_else(name: str) -> None:
     assert html.encode()
 
 
+def test_the_name_of_a_service_comes_from_the_database_and_has_no_power_either() -> None:
+    assert PLAN.rails is not None
+    rails = replace(PLAN.rails, by_service={HOSTILE: 3, "https://a?X-Amz-Signature=abcdef0123": 2})
+    html = plan_page(replace(PLAN, rails=rails))
+    assert SHOWN in parse_page(html).text
+    assert not set("\x00\x1b\u202e\ud800") & set(html)
+    assert "abcdef0123" not in html
+    assert "script" not in parse_page(html).tags
+
+
 def test_a_secret_in_a_foreign_text_is_hidden() -> None:
     leaky = (Failure("k", "failed", "E403-SOURCE", "https://b.s3.amazonaws.com/k?X-Amz-Signature=abcdef0123", 1),)
     html = report_page(replace(STORY, unwell={State.FAILED: leaky}))
@@ -166,6 +182,7 @@ def test_every_state_proof_reason_and_note_has_its_sentence() -> None:
 
 def test_our_own_sentences_show_commands_as_code_and_are_escaped() -> None:
     assert str(prose("`a` < `b`")) == "<code>a</code> &lt; <code>b</code>"
+    assert str(prose("at ?X-Amz-Signature=abcdef0123&x \x1b")) == "at ?X-Amz-Signature=REDACTED&amp;x \\x1b"
     assert key("x" * 300) == "x" * 99 + "…" + "x" * 99
 
 
@@ -180,9 +197,62 @@ def test_a_page_that_cannot_be_written_leaves_the_former_one_and_no_draft(tmp_pa
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_new_page_is_for_its_owner_and_one_that_is_replaced_keeps_its_mode_and_its_link(tmp_path: Path) -> None:
+    path, link = tmp_path / "page.html", tmp_path / "link.html"
+    link.symlink_to(path)
+    write_page(path, "old")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    write_page(link, "new")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode), link.is_symlink()) == ("new", 0o644, True)
+
+
+def test_the_bytes_of_a_page_are_on_the_disk_before_its_name_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced = tmp_path / "page.html", list[tuple[int, bool]]()
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append((os.fstat(handle).st_size, path.exists())))
+    write_page(path, "text")
+    assert synced == [(4, False)]
+
+
+def test_an_error_names_the_page_that_was_typed_and_not_its_draft(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    with pytest.raises(IsADirectoryError) as caught, complete_or_nothing(path):
+        path.mkdir()  # meanwhile
+    assert (caught.value.filename, caught.value.filename2) == (str(path), None)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_place_for_a_page_is_looked_at_before(tmp_path: Path) -> None:
-    check_place(tmp_path / "page.html")
+    check_place(tmp_path / "page.html", "plan")
+    assert not list(tmp_path.iterdir())
     with pytest.raises(IsADirectoryError):
-        check_place(tmp_path)
+        check_place(tmp_path, "plan")
     with pytest.raises(FileNotFoundError):
-        check_place(tmp_path / "nowhere" / "page.html")
+        check_place(tmp_path / "nowhere" / "page.html", "plan")
+
+
+@pytest.mark.parametrize("place", ["/proc/page.html", "x" * 254])
+def test_a_place_where_no_file_can_be_made_is_known_before(place: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"No such file|too long") as caught:
+        check_place(tmp_path / place, "plan")
+    assert caught.value.filename == str(tmp_path / place)
+    assert explain(caught.value, Invocation(())).code == "E400-FILE"
+
+
+def test_a_page_replaces_nothing_but_a_page_of_its_kind(tmp_path: Path) -> None:
+    planned, report, other = (tmp_path / name for name in ("plan.html", "a report.html", "blobmove.db"))
+    write_page(planned, plan_page(PLAN))
+    write_page(report, report_page(STORY))
+    other.write_bytes(b"SQLite format 3")
+    check_place(planned, "plan")
+    check_place(report, "report")
+    for path, kind, cause in ((planned, "report", "a page of `plan`"), (report, "plan", "a page of `report`"),
+                              (other, "report", "no page of blobmove")):
+        with pytest.raises(UsageError, match="is not replaced") as caught:
+            check_place(path, kind)
+        assert caught.value.code == "E409-PAGE"
+        assert cause in str(caught.value.cause)
+    other.write_bytes(b"")
+    check_place(other, "report")

@@ -64,11 +64,6 @@ def command(**given: Any) -> int:  # noqa: ANN401
         from blobmove.cli import wiring
 
         result = wiring.run_plan(settings, faces.listener)
-        if settings.html is not None:
-            from blobmove.views.plan_page import write_plan_page
-
-            write_plan_page(settings.html, result, settings.target_hours)
-            faces.listener(Note(f"The page of the plan is {settings.html}"))
         document = plan_document(result)
         if settings.target_hours is not None:
             seconds = settings.target_hours * 3600
@@ -77,6 +72,11 @@ def command(**given: Any) -> int:  # noqa: ANN401
                                               "workers": workers_for(result.to_copy, result.to_copy_bytes,
                                                                      settings.target_hours)}
         faces.tell(plan_text(result, target_hours=settings.target_hours, paint=faces.paint), document)
+        if settings.html is not None:  # last: a page that fails must not hide an hour's result
+            from blobmove.views.plan_page import write_plan_page
+
+            write_plan_page(settings.html, result, settings.target_hours)
+            faces.listener(Note(f"The page of the plan is {settings.html}"))
     return 0
 
 
@@ -85,7 +85,7 @@ def _check(settings: PlanSettings, words: Shared) -> None:
     if settings.html is not None:
         from blobmove.views.page import check_place
 
-        check_place(settings.html)
+        check_place(settings.html, "plan")
     named = [flag for flag, value in (("--inventory", settings.inventory), ("--list", settings.listing),
                                       ("--keys", settings.keys)) if value]
     if len(named) > 1:

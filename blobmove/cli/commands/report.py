@@ -49,7 +49,7 @@ def _check(settings: ReportSettings) -> None:
     if settings.html is not None:
         from blobmove.views.page import check_place
 
-        check_place(settings.html)
+        check_place(settings.html, "report")
 
 
 def _files(settings: ReportSettings) -> dict[str, str | None]:
