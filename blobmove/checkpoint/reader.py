@@ -174,16 +174,17 @@ class CheckpointReader:
 
     def last_verify_passed(self) -> bool:
         """Whether a verification of everything (no sample) ended well after the last copy that changed anything."""
-        ((copied, verified),) = self._rows(
-            "SELECT coalesce(max(id) FILTER (WHERE command = 'copy'"
-            " AND coalesce(json_extract(summary, '$.settled'), 1) > 0), 0),"
-            " coalesce(max(id) FILTER (WHERE command = 'verify'), 0) FROM run"
-        )
+        ((verified,),) = self._rows("SELECT coalesce(max(id), 0) FROM run WHERE command = 'verify'")
         row = self._rows(
             "SELECT 1 FROM run WHERE id = ? AND exit_code = 0"
             " AND coalesce(json_extract(summary, '$.sample'), 100) >= 100", (verified,),
         )
-        return bool(row) and verified > copied
+        return bool(row) and not self.copied_after(verified)
+
+    def copied_after(self, run: int) -> bool:
+        """Whether a copy came after this run that settled something, or that left no number of it."""
+        return bool(self._rows("SELECT 1 FROM run WHERE id > ? AND command = 'copy'"
+                               " AND coalesce(json_extract(summary, '$.settled'), 1) > 0 LIMIT 1", (run,)))
 
     def totals(self) -> Totals:
         """Objects and bytes by state."""

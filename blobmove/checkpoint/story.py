@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from blobmove.checkpoint.file import explained, holder
 from blobmove.checkpoint.journal import FlipJournal, FlipRun
 from blobmove.checkpoint.reader import CheckpointReader, RunRow
 from blobmove.core.model import UNWELL_STATES, State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from blobmove.checkpoint.values import Row, Setup
     from blobmove.core.results import Failure, Totals
@@ -23,13 +28,30 @@ RUNS: Final = 200
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.-]{0,120}\Z")
 
 
+class Doubt(StrEnum):
+    """Why the checkpoint does not say that all that was copied is on Azure unchanged."""
+
+    NEVER = "never"
+    """No verification has come to its end."""
+    DIFFERENT = "different"
+    """The last that did has found a difference."""
+    SAMPLE = "sample"
+    """It looked at a sample."""
+    COPIED = "copied"
+    """A copy came after it that settled something, or left no number."""
+    UNFINISHED = "unfinished"
+    """A later verification was broken off, ended with an error, or has no end yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Story:
     """Everything the auditor's page tells. planned = sum of `totals`.
 
     `unwell` has at most LISTED objects of each state that is not well or gone, `runs` the newest RUNS ones of
-    `run_count`, both oldest first; `verified` is the last verification that came to its end. `example` is a copied
-    object whose key can be typed as it is: key, blob name, size, MD5; None where there is none.
+    `run_count`, both oldest first. `verified` is the last verification that came to its end, `unfinished` the newest
+    one if it did not; `doubts` are all reasons for which `verify_holds` is false. `running` and `running_flip` are the
+    numbers of the run and of the flip at work now. `example` is a copied object whose key can be typed as it is: key,
+    blob name, size, MD5; None where there is none.
     """
 
     checkpoint: str
@@ -42,7 +64,11 @@ class Story:
     runs: tuple[RunRow, ...]
     run_count: int
     verified: RunRow | None
+    unfinished: RunRow | None
     verify_holds: bool
+    doubts: tuple[Doubt, ...]
+    running: int | None
+    running_flip: int | None
     flips: tuple[FlipRun, ...]
     missing_files: tuple[tuple[str, str], ...]
     missing_count: int
@@ -50,15 +76,47 @@ class Story:
 
 
 def story(reader: CheckpointReader) -> Story:
-    """Read it; works while another process writes. Raises UsageError before the first complete plan."""
-    runs, count = _runs(reader)
-    return Story(
-        checkpoint=str(reader.path), setup=reader.setup(), totals=reader.totals(),
-        reasons=reader.tally("reason"), proofs=reader.tally("proof"), notes=reader.tally("note"),
-        unwell={state: found for state in (*UNWELL_STATES, State.GONE) if (found := reader.unwell(LISTED, state))},
-        runs=runs, run_count=count, verified=_verified(reader), verify_holds=reader.last_verify_passed(),
-        flips=tuple(FlipJournal(reader.db).runs()), **_missing(reader), example=_example(reader),
-    )
+    """Read it, all of one moment; works while another process writes. Raises UsageError before the first whole plan.
+
+    Who holds the checkpoint is asked before that moment: a run that ends meanwhile is still told as running.
+    """
+    busy = holder(reader.path)
+    with _one_moment(reader):
+        runs, count = _runs(reader)
+        flips = tuple(FlipJournal(reader.db).runs())
+        return Story(
+            checkpoint=str(reader.path), setup=reader.setup(), totals=reader.totals(),
+            reasons=reader.tally("reason"), proofs=reader.tally("proof"), notes=reader.tally("note"),
+            unwell={state: found for state in (*UNWELL_STATES, State.GONE) if (found := reader.unwell(LISTED, state))},
+            runs=runs, run_count=count, **_second_look(reader), running=_running(runs, busy),
+            flips=flips, running_flip=_running_flip(flips, busy), **_missing(reader), example=_example(reader),
+        )
+
+
+@contextmanager
+def _one_moment(reader: CheckpointReader) -> Iterator[None]:
+    """One snapshot of the file for all that is read within: outcomes and runs that fit each other."""
+    with explained(reader.path):
+        reader.db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):
+                reader.db.execute("ROLLBACK")
+
+
+def _running(runs: Sequence[RunRow], busy: str | None) -> int | None:
+    """The newest run, if it has no end and its process holds the checkpoint (checkpoint.file.held)."""
+    if not runs or runs[-1].finished_at is not None:
+        return None
+    return runs[-1].id if busy == f"{runs[-1].command} (pid {runs[-1].pid})" else None
+
+
+def _running_flip(flips: Sequence[FlipRun], busy: str | None) -> int | None:
+    """The same of flips, which do not keep their process; one at a time holds the checkpoint."""
+    if not flips or flips[-1].finished_at is not None or busy is None:
+        return None
+    return flips[-1].id if busy.startswith("flip-service ") else None
 
 
 _RUN: Final = "SELECT id, command, started_at, finished_at, pid, exit_code, summary, host, plan FROM run"
@@ -70,10 +128,33 @@ def _runs(reader: CheckpointReader) -> tuple[tuple[RunRow, ...], int]:
     return tuple(_run(row) for row in reversed(rows)), count
 
 
-def _verified(reader: CheckpointReader) -> RunRow | None:
-    rows = reader.query(f"{_RUN} WHERE command = 'verify' AND json_extract(summary, '$.identical') IS NOT NULL"
-                        " ORDER BY id DESC LIMIT 1")
-    return _run(rows[0]) if rows else None
+def _second_look(reader: CheckpointReader) -> dict[str, Any]:
+    """What `verify` has found, and what is to be said against it.
+
+    Only a run that ended with 0 or 5 has looked at everything it was to look at: one that was broken off leaves its
+    counts, too, with exit code 130 or 143.
+    """
+    whole = reader.query(f"{_RUN} WHERE command = 'verify' AND exit_code IN (0, 5) ORDER BY id DESC LIMIT 1")
+    newest = reader.query(f"{_RUN} WHERE command = 'verify' ORDER BY id DESC LIMIT 1")
+    verified = _run(whole[0]) if whole else None
+    unfinished = _run(newest[0]) if newest and newest != whole else None
+    return {"verified": verified, "unfinished": unfinished, "verify_holds": reader.last_verify_passed(),
+            "doubts": tuple(_doubts(reader, verified, unfinished))}
+
+
+def _doubts(reader: CheckpointReader, verified: RunRow | None, unfinished: RunRow | None) -> Iterator[Doubt]:
+    """By the conditions of `CheckpointReader.last_verify_passed`, each by itself."""
+    if verified is None:
+        yield Doubt.NEVER
+    else:
+        if verified.exit_code:
+            yield Doubt.DIFFERENT
+        if float(verified.summary.get("sample", 100)) < 100:
+            yield Doubt.SAMPLE
+        if reader.copied_after(verified.id):
+            yield Doubt.COPIED
+    if unfinished is not None:
+        yield Doubt.UNFINISHED
 
 
 def _run(row: Row) -> RunRow:

@@ -13,7 +13,7 @@ from blobmove.core.settings import for_checkpoint
 from blobmove.core.units import format_bytes, format_count, format_duration
 from blobmove.views.page import now, ranked, render, write_page
 from blobmove.views.plan_text import origin, summands
-from blobmove.views.report_words import MEANING, NOTES, PROVEN_BY, reason_text
+from blobmove.views.report_words import MEANING, NO_END, NOTES, PROVEN_BY, RUNNING, doubt_text, reason_text
 
 if TYPE_CHECKING:
     from blobmove.checkpoint.journal import FlipRun
@@ -42,14 +42,15 @@ def report_page(story: Story, *, written_at: str | None = None) -> str:
         "bar": _bar(story), "planned": totals.planned, "planned_bytes": totals.planned_bytes,
         "plan": _planned(story), "proofs": _proofs(story),
         "proven": sum(totals.objects.get(state, 0) for state in PROVEN_STATES), "notes": _notes(story),
-        "verified": _verified(story), "reasons": _reasons(story),
+        "verified": _verified(story), "doubts": [doubt_text(story, doubt) for doubt in story.doubts],
+        "reasons": _reasons(story),
         "unwell": [{"state": str(state), "total": totals.objects[state], "objects": objects}
                    for state, objects in story.unwell.items()],
         "missing_files": story.missing_files, "missing_count": story.missing_count,
         "missing_command": _sql(checkpoint, "SELECT key, service_name FROM rails_alone WHERE attached IS NOT 0"),
-        "flips": [_flip(one) for one in story.flips],
+        "flips": [_flip(one, story.running_flip) for one in story.flips],
         "journal_command": _sql(checkpoint, "SELECT id, old_service, new_service, flipped FROM flip_row"),
-        "runs": [_run(one) for one in story.runs], "run_count": story.run_count, "check": _check(story),
+        "runs": [_run(one, story.running) for one in story.runs], "run_count": story.run_count, "check": _check(story),
         "objects_command": for_checkpoint("blobmove report --objects objects.csv", checkpoint),
         "written_at": written_at or now(),
     })
@@ -125,18 +126,18 @@ def _verified(story: Story) -> dict[str, Any] | None:
            "read": "every byte was read again"}.get(str(told.get("how")), str(told.get("how")))
     sample = float(told.get("sample", 100))
     share = "of every copied object" if sample >= 100 else f"of a sample of {sample:g} percent"
-    later = "" if story.verify_holds or run.exit_code else " Something was copied after it: verify again."
     names = (("identical", "identical"), ("different", "different"), ("missing", "missing on Azure"),
              ("extra", "on Azure, and not copied by this plan"))
-    return {"text": f"Run {run.id}, ended {moment(run.finished_at or '')} UTC: {how}, {share}.{later}",
+    return {"text": f"Run {run.id}, ended {moment(run.finished_at or '')} UTC: {how}, {share}.",
             "rows": [(name, int(told.get(field, 0))) for field, name in names]}
 
 
-def _run(run: RunRow) -> dict[str, Any]:
+def _run(run: RunRow, running: int | None) -> dict[str, Any]:
+    end = RUNNING if run.id == running else NO_END
     return {
         "id": run.id, "command": run.command, "started_at": moment(run.started_at),
         "took": _took(run.started_at, run.finished_at),
-        "exit": "killed" if run.exit_code is None else str(run.exit_code), "what": _did(run),
+        "exit": end if run.exit_code is None else str(run.exit_code), "what": _did(run),
         "who": f"{run.summary.get('version', 'unknown')}, {run.host}",
     }
 
@@ -168,15 +169,18 @@ def _did(run: RunRow) -> str:
     return f"stopped: {told['stopped']}" if told.get("stopped") else ""
 
 
-def _flip(run: FlipRun) -> dict[str, Any]:
+def _flip(run: FlipRun, running: int | None) -> dict[str, Any]:
     what = f"{', '.join(run.from_services)} → {run.to_service}"
     if run.undo_of is not None:
         what = f"undo of run {run.undo_of}: {what}"
     if run.unsettled:
         what += f" ({run.unsettled} batches of unknown fate: the next flip asks the rows)"
-    version = (run.summary or {}).get("version", "")
+    told = run.summary or {}
+    if end := told.get("error") or told.get("stopped"):
+        what += f"; stopped: {end}"
+    version = told.get("version", "")
     who = f"{run.database}, {run.operator}@{run.host}" + (f", blobmove {version}" if version else "")
-    took = _took(run.started_at, run.finished_at) or "killed"
+    took = _took(run.started_at, run.finished_at) or (RUNNING if run.id == running else NO_END)
     return {"id": run.id, "started_at": moment(run.started_at), "took": took,
             "what": what, "flipped": run.flipped, "where": who}
 

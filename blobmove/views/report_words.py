@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from blobmove.core.model import State
+from blobmove.core.units import format_count
 from blobmove.views.plan_text import REASONS
 
+if TYPE_CHECKING:
+    from blobmove.checkpoint.reader import RunRow
+    from blobmove.checkpoint.story import Doubt, Story
+
 _ERROR: Final = re.compile(r"E(\d{3})-(SOURCE|DESTINATION)")
+RUNNING: Final = "running"
+NO_END: Final = "no end recorded"
+"""Of a run: it was killed, its machine stopped, or it failed in a way that left no word."""
 _SIDES: Final = {"SOURCE": "S3", "DESTINATION": "Azure"}
 
 MEANING: Final = {
@@ -71,6 +79,33 @@ NOTES: Final = {
     "rails-size-differs": "the size in the Rails row is not that of the file in S3; copied, but not flipped",
 }
 """The notes of docs/reference/errors.md."""
+
+
+DOUBTS: Final = {
+    "never": "No verification has come to its end yet.",
+    "different": "It found objects that are different or missing: `copy --resume --retry-failed` copies them again.",
+    "sample": "It says nothing of the objects outside the sample.",
+    "copied": "A copy came after it that settled objects, or that left no number of them: verify again.",
+}
+"""Why the last verification does not speak for all that was copied; "unfinished" has words of its own."""
+
+
+def doubt_text(story: Story, doubt: Doubt) -> str:
+    """A sentence for each."""
+    if story.unfinished is not None and doubt == "unfinished":
+        return _unfinished(story.unfinished, running=story.running, later=story.verified is not None)
+    return DOUBTS[doubt]
+
+
+def _unfinished(run: RunRow, *, running: int | None, later: bool) -> str:
+    who = f"Run {run.id}, a {'later ' if later else ''}verification,"
+    if run.exit_code is None:
+        return f"{who} is running." if run.id == running else f"{who} has no end recorded: verify again."
+    if run.exit_code >= 128:
+        looked = sum(int(run.summary.get(name, 0)) for name in ("identical", "different", "missing"))
+        return f"{who} was broken off after {format_count(looked)} objects: verify again."
+    why = run.summary.get("stopped")
+    return f"{who} ended with exit code {run.exit_code}{f' ({why})' if why else ''}: verify again."
 
 
 def reason_text(reason: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from blobmove import __version__
+from blobmove.checkpoint.journal import FlipJournal, FlipRun, NewRun
 from blobmove.checkpoint.reader import CheckpointReader
-from blobmove.checkpoint.story import LISTED, RUNS, story
+from blobmove.checkpoint.story import LISTED, RUNS, Doubt, story
+from blobmove.checkpoint.values import Setup
 from blobmove.checkpoint.writer import CheckpointWriter
-from blobmove.core.errors import UsageError
+from blobmove.core.errors import RefusedError, UsageError
 from blobmove.core.model import ObjectVersion, Outcome, RailsFacts, State, slot
 from tests.checkpoint.plans import E1, copied, plan_into, settle
 
@@ -80,6 +83,94 @@ def test_the_last_verification_that_ended_is_told_and_whether_it_still_holds(pat
         told = story(reader)
     assert told.verified is not None
     assert (told.verified.id, told.verified.summary["identical"], told.verify_holds) == (2, 1, False)
+    assert (told.unfinished and told.unfinished.id, told.doubts) == (3, (Doubt.UNFINISHED,))
+
+
+VERIFIED = {"identical": 1, "different": 0, "sample": 100}
+
+
+@pytest.mark.parametrize(("runs", "verified", "doubts"), [
+    ([], None, [Doubt.NEVER]),
+    ([("verify", 130, VERIFIED)], None, [Doubt.NEVER, Doubt.UNFINISHED]),
+    ([("verify", 0, VERIFIED)], 1, []),
+    ([("verify", 0, VERIFIED), ("verify", 130, VERIFIED)], 1, [Doubt.UNFINISHED]),
+    ([("verify", 143, VERIFIED), ("verify", 0, VERIFIED)], 2, []),
+    ([("verify", 5, VERIFIED)], 1, [Doubt.DIFFERENT]),
+    ([("verify", 0, VERIFIED | {"sample": 10.0})], 1, [Doubt.SAMPLE]),
+    ([("verify", 0, VERIFIED), ("copy", 0, {"settled": 0})], 1, []),
+    ([("verify", 0, VERIFIED), ("copy", 0, {"settled": 2})], 1, [Doubt.COPIED]),
+    ([("verify", 0, VERIFIED), ("copy", None, {})], 1, [Doubt.COPIED]),
+    ([("verify", 0, VERIFIED | {"sample": 1}), ("copy", 0, {"settled": 2}), ("verify", None, {})], 1,
+     [Doubt.SAMPLE, Doubt.COPIED, Doubt.UNFINISHED]),
+])
+def test_every_doubt_about_the_second_look_has_its_reason_and_only_that(
+    path: Path, runs: list[tuple[str, int | None, dict[str, object]]], verified: int | None, doubts: list[Doubt]
+) -> None:
+    for command, code, summary in runs:
+        run(path, command, code, **summary)
+    with CheckpointReader(path) as reader:
+        told = story(reader)
+    assert (told.verified and told.verified.id, list(told.doubts)) == (verified, doubts)
+    assert told.verify_holds is not bool(doubts)
+
+
+def test_a_run_is_running_while_its_process_holds_the_checkpoint_and_not_afterwards(path: Path) -> None:
+    run(path, "verify", None)
+    with CheckpointWriter(path, "copy") as writer, CheckpointReader(path) as reader:
+        assert story(reader).running is None, "another process than that of the last run"
+        number = writer.begin_run("plan-1")
+        assert story(reader).running == number
+        writer.end_run(0, {})
+        assert story(reader).running is None
+        writer.begin_run("plan-1")
+    with CheckpointReader(path) as reader:
+        assert story(reader).running is None
+
+
+def test_a_flip_is_running_while_a_flip_holds_the_checkpoint(path: Path) -> None:
+    new = NewRun("2026-11-22T10:00:00Z", "srv", "mysql://db/acme", ("amazon",), "azure", "ops1", "deploy")
+    with CheckpointWriter(path, "flip-service") as writer, CheckpointReader(path) as reader:
+        assert story(reader).running_flip is None
+        journal = FlipJournal(writer.db)
+        number = journal.open_run(new)
+        assert story(reader).running_flip == number
+        journal.close_run(number, "2026-11-22T10:01:00Z", {})
+        assert story(reader).running_flip is None
+        journal.open_run(new)
+    with CheckpointWriter(path, "copy"), CheckpointReader(path) as reader:
+        assert story(reader).running_flip is None
+
+
+def test_the_story_is_of_one_moment_though_another_process_writes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(reader: CheckpointReader) -> Setup:
+        writer.begin_run("plan-1")
+        writer.settle([copied(KEYS[1])])
+        return setup(reader)
+
+    setup = CheckpointReader.setup
+    with CheckpointWriter(path, "copy") as writer, CheckpointReader(path) as reader:
+        with monkeypatch.context() as patched:
+            patched.setattr(CheckpointReader, "setup", meanwhile)
+            told = story(reader)
+        assert (told.runs, told.totals.objects[State.COPIED], told.example) == ((), 0, None)
+        told = story(reader)
+    assert (len(told.runs), told.totals.objects[State.COPIED]) == (1, 1)
+
+
+def test_a_damaged_journal_is_told_in_the_operator_s_words(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_journal: FlipJournal) -> list[FlipRun]:
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorname = "SQLITE_CORRUPT"
+        raise error
+
+    monkeypatch.setattr(FlipJournal, "runs", broken)
+    with CheckpointReader(path) as reader:
+        with pytest.raises(RefusedError) as caught:
+            story(reader)
+        assert caught.value.code == "E422-CHECKPOINT"
+        assert not reader.db.in_transaction
 
 
 def test_the_example_to_check_by_hand_has_a_key_that_a_shell_does_not_mind(path: Path) -> None:

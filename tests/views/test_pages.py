@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from blobmove.checkpoint.reader import RunRow
-from blobmove.checkpoint.story import Story
+from blobmove.checkpoint.story import Doubt, Story
 from blobmove.checkpoint.values import Setup
 from blobmove.cli.failures import explain
 from blobmove.cli.invocation import Invocation
@@ -23,7 +23,7 @@ from blobmove.views.page import check_place, key, prose, write_page
 from blobmove.views.plan_page import plan_page
 from blobmove.views.plan_text import plan_text
 from blobmove.views.report_page import report_page
-from blobmove.views.report_words import MEANING, NOTES, PROVEN_BY, reason_text
+from blobmove.views.report_words import DOUBTS, MEANING, NOTES, PROVEN_BY, reason_text
 from blobmove.views.whole_file import complete_or_nothing
 from tests.docs.pages import read, rows
 from tests.views.examples import CHANGED_PLAN, DESTINATION, PLAN, RUNS, SOURCE, TOTALS
@@ -44,7 +44,8 @@ STORY = Story(
     runs=(RunRow(1, "plan", "2026-11-22T12:31:00Z", "2026-11-22T12:31:20Z", 1, 0,
                  {"listed": 1200, "to_copy": 1000, "version": "0.1.0"}, "ops1", "7f3a91"),
           RunRow(2, "copy", "2026-11-22T12:40:00Z", None, 2, None, {"version": "0.1.0"}, "ops1", "7f3a91")),
-    run_count=2, verified=None, verify_holds=False, flips=RUNS, missing_files=((HOSTILE, "amazon"),), missing_count=300,
+    run_count=2, verified=None, unfinished=None, verify_holds=False, doubts=(Doubt.NEVER,), running=None,
+    running_flip=None, flips=RUNS, missing_files=((HOSTILE, "amazon"),), missing_count=300,
     example=("a/b.pdf", "a/b.pdf", 5, "00" * 16),
 )
 
@@ -127,12 +128,22 @@ def test_the_report_s_outcomes_and_proofs_add_up_and_every_list_says_what_it_lea
     assert ["6", "metadata-renamed", NOTES["metadata-renamed"]] in page.rows("Proofs")
 
 
-def test_the_report_says_which_run_was_killed_and_which_flip_is_not_certain() -> None:
+def test_the_report_says_which_run_has_no_end_which_is_running_and_which_flip_is_not_certain() -> None:
     page = parse_page(report_page(STORY))
-    assert page.rows("Every run")[2][3:5] == ["", "killed"]
+    assert page.rows("Every run")[2][3:5] == ["", "no end recorded"]
     flips = page.rows("Rows of Rails that changed their service")
+    assert flips[1][2] == "no end recorded"
+    now = parse_page(report_page(replace(STORY, running=2, running_flip=1)))
+    assert now.rows("Every run")[2][3:5] == ["", "running"]
+    assert now.rows("Rows of Rails that changed their service")[1][2] == "running"
     assert "1 batches of unknown fate" in flips[1][3]
     assert flips[2][3].startswith("undo of run 1: azure → amazon")
+
+
+@pytest.mark.parametrize("summary", [{"error": "E503-DATABASE"}, {"stopped": "E503-DATABASE"}])
+def test_a_flip_that_stopped_early_says_why(summary: dict[str, str]) -> None:
+    page = parse_page(report_page(replace(STORY, flips=(replace(RUNS[1], summary=summary),))))
+    assert page.rows("Rows of Rails that changed their service")[1][3].endswith("; stopped: E503-DATABASE")
 
 
 @pytest.mark.parametrize(("change", "verdict"), [
@@ -150,9 +161,31 @@ def test_the_verdict_is_no_better_than_what_is_known(change: dict[str, object], 
 def test_a_verification_is_told_with_what_it_looked_at() -> None:
     run = RunRow(3, "verify", "2026-11-22T13:00:00Z", "2026-11-22T13:09:00Z", 1, 0,
                  {"identical": 70, "different": 0, "missing": 0, "extra": 4, "how": "read", "sample": 10.0})
-    page = parse_page(report_page(replace(STORY, verified=run)))
-    assert "every byte was read again, of a sample of 10 percent. Something was copied after it" in page.text
+    page = parse_page(report_page(replace(STORY, verified=run, doubts=(Doubt.SAMPLE,))))
+    assert "every byte was read again, of a sample of 10 percent." in page.text
+    assert "It says nothing of the objects outside the sample." in page.text
+    assert "A copy came after it" not in page.text
+    after = parse_page(report_page(replace(STORY, verified=run, doubts=(Doubt.SAMPLE, Doubt.COPIED))))
+    assert "A copy came after it" in after.text
     assert [row[0] for row in page.rows("The second look")] == ["70", "0", "0", "4"]
+
+
+@pytest.mark.parametrize(("code", "summary", "running", "said"), [
+    (130, {"identical": 1000, "different": 1}, None, "was broken off after 1,001 objects: verify again."),
+    (4, {"stopped": "no access <"}, None, "ended with exit code 4 (no access <): verify again."),
+    (None, {}, None, "has no end recorded: verify again."),
+    (None, {}, 9, "is running."),
+])
+def test_a_verification_that_did_not_come_to_its_end_is_told_as_that(
+    code: int | None, summary: dict[str, object], running: int | None, said: str
+) -> None:
+    run = RunRow(9, "verify", "2026-11-22T13:00:00Z", None, 1, code, summary, "ops1", "7f3a91")
+    told = replace(STORY, unfinished=run, running=running, doubts=(Doubt.NEVER, Doubt.UNFINISHED))
+    page = parse_page(report_page(told)).text
+    assert f"Run 9, a verification, {said}" in page
+    assert "No verification has come to its end yet." in page
+    assert f"Run 9, a later verification, {said}" in parse_page(report_page(replace(told, verified=run))).text
+    assert set(Doubt) == {*DOUBTS, "unfinished"}
 
 
 def test_one_object_can_be_checked_by_hand() -> None:
