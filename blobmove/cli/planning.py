@@ -6,18 +6,21 @@ import json
 import os
 import secrets
 import shutil
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, aclosing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from anyio import get_cancelled_exc_class
+
 from blobmove.checkpoint.values import Setup, read_setup
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.cli.wiring import endpoint, s3_settings
 from blobmove.cli.words import parse_destination, parse_source
-from blobmove.core.errors import RefusedError, UsageError
+from blobmove.core.errors import BlobmoveError, Interrupted, RefusedError, UsageError
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES
 from blobmove.core.headers import MetadataNames
@@ -48,9 +51,25 @@ async def plan(settings: PlanSettings, listener: Listener) -> PlanResult:
     with CheckpointWriter(settings.checkpoint, "plan", create=True) as writer:
         try:
             return await _plan(settings, listener, writer)
-        except BaseException:
+        except BaseException as error:
+            _end(writer, error)
             writer.discard_unplanned()
             raise
+
+
+def _end(writer: CheckpointWriter, error: BaseException) -> None:
+    """Note how a plan has failed; of a bug nothing is noted, nor where the disk has no room for it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, BlobmoveError):
+        code, why = error.exit_code, error.code
+    elif isinstance(error, KeyboardInterrupt | get_cancelled_exc_class()):  # Ctrl-C: nothing else cancels a plan
+        code, why = Interrupted.exit_code, "interrupted"
+    else:
+        return
+    if writer.run_id:
+        with suppress(BlobmoveError, sqlite3.Error):
+            writer.end_run(code, {"stopped": why})
 
 
 async def _plan(settings: PlanSettings, listener: Listener, writer: CheckpointWriter) -> PlanResult:
