@@ -129,3 +129,28 @@ def test_a_place_where_no_page_can_be_written_is_refused_before_the_work(written
     assert run.document["code"] == "E400-FILE"
     assert "Reading" not in run.err
     assert written.world.run("report", "--html", ".", expect=2).err.startswith("error: cannot use .")
+
+
+def test_the_report_replaces_nothing_but_a_report(written: Written) -> None:
+    desk = written.world.desk
+    for name in ("plan.html", "blobmove.db"):
+        before = (desk / name).read_bytes()
+        run = written.world.run("report", "--html", name, "--json", expect=2)
+        assert run.document["code"] == "E409-PAGE"
+        assert (desk / name).read_bytes() == before
+
+
+def test_a_plan_that_failed_and_a_verification_of_a_sample_are_told_as_what_they_were(world: World) -> None:
+    world.put_many(3)
+    world.plan()
+    world.copy()
+    world.run("verify", "--sample", "50")
+    keys = world.desk / "keys.csv"
+    keys.write_text("another-bucket,key\n")
+    world.run("plan", "--keys", str(keys), expect=2)
+    world.run("report", "--html", "report.html")
+    page = read_page(world.desk / "report.html")
+    assert [row[1:2] + row[4:6] for row in page.rows("Every run")[4:]] == [["plan", "2", "stopped: E422-KEYS"]]
+    assert "of a sample of 50 percent" in page.text
+    assert "It says nothing of the objects outside the sample." in page.text
+    assert "A copy came after it" not in page.text
