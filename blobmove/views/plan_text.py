@@ -196,8 +196,8 @@ def target_text(result: PlanResult, target_hours: float) -> str:
     if number > 1:
         text += f"\nthat is work for about {number} workers of one core each (copy --workers, --scheduler)"
     if result.to_copy / seconds > RUN_OBJECTS:
-        text += (f"\nbut one run moves about {RUN_OBJECTS:,.0f} objects a second at most,"
-                 " and an Azure account takes little more")
+        text += (f"\nbut one run moves about {RUN_OBJECTS:,.0f} objects a second at most:"
+                 " so many writes an Azure account takes by default")
     return text
 
 

@@ -38,7 +38,7 @@ def test_the_plan_says_for_how_many_workers_a_short_time_is_work() -> None:
 
 
 def test_the_plan_says_when_no_number_of_workers_will_do() -> None:
-    most = "but one run moves about 18,000 objects a second at most"
+    most = "but one run moves about 20,000 objects a second at most"
     assert most in plan_text(replace(PLAN, to_copy=1_000_000_000), target_hours=10)
     assert most not in plan_text(replace(PLAN, to_copy=1_000_000_000), target_hours=24)
 
