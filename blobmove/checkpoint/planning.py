@@ -22,7 +22,7 @@ from blobmove.checkpoint.words import MOST
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import RefusedError
 from blobmove.core.model import ObjectVersion, Proof, RailsFacts, State, slot
-from blobmove.core.results import PlanChange
+from blobmove.core.plan_results import PlanChange
 from blobmove.core.selection import Decision
 
 _COLUMNS: Final = (

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from blobmove.checkpoint.file import connect, explained
 from blobmove.checkpoint.schema import MD5, PENDING, PROVEN, SKIPPED, STATES
@@ -23,10 +23,12 @@ from blobmove.checkpoint.values import (
 )
 from blobmove.checkpoint.words import Words
 from blobmove.core.errors import UsageError
-from blobmove.core.flipping import ProvenBlob, ProvenRow
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import PROVEN_STATES, State, Transfer, slot, slots
 from blobmove.core.results import Failure, Totals
+
+if TYPE_CHECKING:
+    from blobmove.core.flipping import ProvenBlob, ProvenRow
 
 _STATES = {number: state for state, number in STATES.items()}
 _COPY = f"o.id, coalesce(o.blob_name, o.key), coalesce(o.size, 0), {MD5}, o.blob_etag"
@@ -150,6 +152,8 @@ class CheckpointReader:
 
         A larger page cache is of no use here: each commit of the journal, over its own connection, empties it.
         """
+        from blobmove.core.flipping import ProvenBlob  # the nouns of one command; every other reads from here as well
+
         found: dict[str, ProvenBlob] = {}
         for part in _parts(keys, 2000):
             rows = self._rows(

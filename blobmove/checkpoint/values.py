@@ -6,13 +6,15 @@ import json
 import sqlite3
 from binascii import b2a_base64
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from blobmove.checkpoint.schema import RAILS_MD5
 from blobmove.checkpoint.words import Words
 from blobmove.core.digests import md5_of_etag
-from blobmove.core.flipping import ProvenRow
 from blobmove.core.model import RailsFacts, Transfer
+
+if TYPE_CHECKING:
+    from blobmove.core.flipping import ProvenRow
 
 Row: TypeAlias = tuple[Any, ...]
 

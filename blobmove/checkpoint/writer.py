@@ -20,8 +20,7 @@ from blobmove.checkpoint.schema import PENDING, PROVEN, SKIPPED, STATES
 from blobmove.checkpoint.settling import NotAsPlannedError, settle, settle_as_planned
 from blobmove.checkpoint.values import read_setup
 from blobmove.checkpoint.words import Words
-from blobmove.core.model import Outcome, State
-from blobmove.core.selection import ARCHIVED
+from blobmove.core.model import ARCHIVED, Outcome, State
 
 # Each branch repeats the condition of the index it is found by; a table of ten million rows is not read for it.
 _RETRY: Final = f"""

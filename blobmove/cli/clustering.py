@@ -16,7 +16,7 @@ from blobmove.stores import machine
 
 if TYPE_CHECKING:
     from blobmove.checkpoint.values import Setup
-    from blobmove.cli.wiring import Opened
+    from blobmove.cli.doors import Opened
     from blobmove.cluster.coordinator import Crew
     from blobmove.cluster.joining import Meeting
     from blobmove.cluster.payloads import Doors, Terms
@@ -73,7 +73,7 @@ async def crew(
 ) -> AsyncIterator[Crew]:
     """A crew that is ready for work. Raises UsageError, RefusedError (workers unlike this process), AccessError."""
     require_dask()
-    from blobmove.cli.wiring import rate_now
+    from blobmove.cli.doors import rate_now
     from blobmove.cluster.coordinator import Crew
     from blobmove.cluster.joining import connected, doors_open
     from blobmove.cluster.roster import Roster
@@ -113,7 +113,7 @@ def _terms(asked: Asked, setup: Setup, options: MoveOptions, doors: Opened, shar
 
     rate: Callable[[], int | None] | None = None
     if asked.bandwidth is not None:
-        from blobmove.cli.wiring import rate_now
+        from blobmove.cli.doors import rate_now
 
         rate = rate_now(asked.bandwidth)
     limit = rate() if rate is not None else None
@@ -137,7 +137,7 @@ def facts_of(doors: Opened) -> WorkerFacts:
 @asynccontextmanager
 async def open_doors(terms: Terms, listener: Listener) -> AsyncIterator[Doors]:
     """On a worker: the doors of a run, with the credentials this process finds by itself."""
-    from blobmove.cli.wiring import opened
+    from blobmove.cli.doors import opened
     from blobmove.cluster.payloads import Doors
 
     async with opened(terms.setup, listener, terms.options, concurrency=terms.share.concurrency,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -157,6 +156,8 @@ def _refuse_secret(path: Path, where: str, name: str, value: object, *, known: b
 
 
 def _unknown(path: Path, where: str, name: str, possible: list[str]) -> UsageError:
+    from difflib import get_close_matches
+
     close = get_close_matches(name.replace("-", "_"), possible, n=1)
     hint = f"did you mean `{where}{close[0]}`?" if close else "`blobmove config show` lists every setting"
     return UsageError("E400-CONFIG", f"unknown setting `{where}{name}` in {path}", hint=hint)

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from blobmove.checkpoint.reader import CheckpointReader
+from blobmove.cli.doors import s3_settings
 from blobmove.cli.planning import database_url, open_report
-from blobmove.cli.wiring import s3_settings
 from blobmove.cli.words import parse_destination, parse_source
 from blobmove.core.diagnosis import Area, Diagnosis, Finding, Level, failed
 from blobmove.core.errors import BlobmoveError, Side
-from blobmove.core.settings import Addressing, DatabaseAuth, DoctorSettings, for_checkpoint
+from blobmove.core.plan_settings import DoctorSettings
+from blobmove.core.settings import Addressing, DatabaseAuth, for_checkpoint
 from blobmove.operations import doctor_destination, doctor_here, doctor_rails, doctor_source
 from blobmove.operations.doctor import SECONDS, Look, aside, side_by_side
 from blobmove.operations.status import status

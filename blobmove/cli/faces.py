@@ -91,7 +91,7 @@ def _add_metrics(fan: FanOut, address: Address, stack: ExitStack) -> None:
 @contextmanager
 def _library_log(wanted: bool) -> Iterator[None]:
     """The libraries' own warnings stay out of the way unless asked for: ours say the same in better words."""
-    from blobmove.views.logfile import RedactingFilter
+    from blobmove.views.redacting import RedactingFilter
 
     root, handler = logging.getLogger(), logging.StreamHandler(sys.stderr)
     former = root.level

@@ -23,9 +23,10 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.cli.planning import database_url
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener
+from blobmove.core.flip_results import BornResult, FlipResult
+from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.flipping import Candidate
-from blobmove.core.results import BornResult, FlipResult
-from blobmove.core.settings import DatabaseAuth, FlipSettings
+from blobmove.core.settings import DatabaseAuth
 from blobmove.operations.flip import run_flip
 from blobmove.operations.flip_born import born_rows, write_born
 from blobmove.operations.flip_doors import Approval, FlipDoors

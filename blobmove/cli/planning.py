@@ -18,16 +18,17 @@ from anyio import get_cancelled_exc_class
 
 from blobmove.checkpoint.values import Setup, read_setup
 from blobmove.checkpoint.writer import CheckpointWriter
-from blobmove.cli.wiring import endpoint, s3_settings
+from blobmove.cli.doors import endpoint, s3_settings
 from blobmove.cli.words import parse_destination, parse_source
 from blobmove.core.errors import BlobmoveError, Interrupted, RefusedError, UsageError
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES
 from blobmove.core.headers import MetadataNames
 from blobmove.core.model import Destination, ObjectVersion, Source
-from blobmove.core.results import PlanResult
+from blobmove.core.plan_results import PlanResult
+from blobmove.core.plan_settings import PlanSettings
 from blobmove.core.selection import Selection
-from blobmove.core.settings import Addressing, PlanSettings
+from blobmove.core.settings import Addressing
 from blobmove.operations.plan import Ask, ObjectList, Plan
 from blobmove.stores.azure.control import AzureControl, container_missing
 from blobmove.stores.inventory.data_files import in_thread, rows

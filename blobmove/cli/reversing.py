@@ -10,18 +10,20 @@ from blobmove.checkpoint.journal import FlipJournal
 from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.returns import ReturnLedger
 from blobmove.checkpoint.writer import CheckpointWriter
+from blobmove.cli.doors import in_loop, opened
 from blobmove.cli.flipping import born_on
-from blobmove.cli.wiring import body_sizes, in_loop, opened
+from blobmove.cli.wiring import body_sizes
 from blobmove.cli.words import parse_source
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener
+from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.flipping import UNKNOWN_SIZE, Candidate
 from blobmove.core.headers import MetadataNames
 from blobmove.core.model import BlobRow
 from blobmove.core.rails import rails_facts
 from blobmove.core.results import CopySummary, ReverseResult
 from blobmove.core.reverse import Wanted
-from blobmove.core.settings import CopySettings, FlipSettings, IfExists
+from blobmove.core.settings import CopySettings, IfExists
 from blobmove.engine.bench import MoveOptions
 from blobmove.operations.reverse import Reverse, outlook, take_up
 from blobmove.stores.inventory.keyfile import key_batches

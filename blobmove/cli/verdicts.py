@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from blobmove.core.results import FlipResult
+    from blobmove.core.flip_results import FlipResult
 
 DONE: Final = 0
 UNWELL: Final = 1

@@ -16,7 +16,7 @@ from blobmove.cluster.payloads import Done, Heard, Share, Trouble
 from blobmove.core.crew import SharedPace, WorkerShown, divided, portions, seats
 from blobmove.core.errors import BlobmoveError, UsageError
 from blobmove.core.events import Listener, Note
-from blobmove.core.forecast import RateWindow
+from blobmove.core.speed import RateWindow
 from blobmove.engine.bench import Bench
 from blobmove.engine.stopping import Stop
 

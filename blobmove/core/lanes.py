@@ -10,6 +10,9 @@ from blobmove.core.units import MIB
 LARGE_BYTES: Final = 8 * MIB
 """From this size on an object is large. Fixed: the checkpoint has an index of exactly these (checkpoint.schema)."""
 
+WINDOW: Final = 12
+"""Blocks of one object in flight. The memory budget may allow fewer."""
+
 _LEAST: Final = 2  # under way at once whatever they hold: while one is being committed, the other moves bytes
 
 _WANTED: Final = 2  # times the memory: at its end an object has less under way than it may, and the next fills the gap

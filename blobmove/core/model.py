@@ -102,6 +102,9 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+ARCHIVED = "archived"
+"""The reason of objects that a later `copy --retry-failed` tries again, since a restore does not change the class."""
+
 PROVEN_STATES = (State.COPIED, State.PRESENT)
 """The states in which the blob on Azure is proven equal to what S3 held."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from blobmove.core.model import State
+from blobmove.core.model import ARCHIVED, State
 from blobmove.core.names import older_version_name, refusal
 
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 ARCHIVE_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Classes that must be restored before a GET answers; GLACIER_IR is readable as it is (s3.md section 5)."""
-
-ARCHIVED: Final = "archived"
-"""The reason of objects that a later `copy --retry-failed` tries again, since a restore does not change the class."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What an operator asked for, as typed values: one frozen dataclass a command.
+"""What an operator asked for, as typed values: one frozen dataclass a command; the larger ones are next door.
 
 The porch builds them from flags, variables and `blobmove.toml`; the operations read them. No secret is among them:
 credentials are found by the doors.
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from blobmove.core.headers import MetadataNames
-from blobmove.core.model import Destination, Source
 from blobmove.core.timetable import Timetable
 from blobmove.core.units import MIB
 
@@ -90,61 +88,6 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorSettings:
-    """`doctor`: the ends to look at (None: those of the checkpoint, if it has any), and how they are reached.
-
-    `source`, `destination`, `inventory`, `s3_addressing`, `service`, `database_url_file` and `database_auth` as in
-    PlanSettings and FlipSettings; `probe` lets it write and remove one blob.
-    """
-
-    checkpoint: Path = DEFAULT_CHECKPOINT
-    source: Source | None = None
-    destination: Destination | None = None
-    inventory: str | None = None
-    s3_addressing: Addressing = Addressing.AUTO
-    service: tuple[str, ...] = ()
-    database_url_file: Path | None = None
-    database_auth: DatabaseAuth = DatabaseAuth.PASSWORD
-    probe: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSettings:
-    """`plan`.
-
-    Ends: `source`, `destination` are None where the checkpoint already knows them; `create_container` makes the
-    container if it is missing; `s3_addressing` is how the bucket is named in requests.
-    List of objects: at most one of `inventory` (s3:// address of a manifest or of a configuration's folder, or a
-    local path), `listing` and `keys` (a file with one key a line); none of them means: as the plan before.
-    Choice: keys under `prefix` (it lies within the source's own), without those that match one of the globs
-    `exclude`; `all_versions` takes older versions too; `only_referenced` only what a Rails row names.
-    Rails: rows of the services `service` (none named: all that are not the destination's);
-    `database_url_file` holds the URL, else DATABASE_URL does.
-    Names and money: `metadata_names` for names Azure refuses; `prices` replaces the price list (JSON file);
-    `target_hours` is the time the copy should take; `html` the file for the plan's page.
-    """
-
-    checkpoint: Path = DEFAULT_CHECKPOINT
-    source: Source | None = None
-    destination: Destination | None = None
-    create_container: bool = False
-    s3_addressing: Addressing = Addressing.AUTO
-    inventory: str | None = None
-    listing: bool = False
-    keys: Path | None = None
-    prefix: str = ""
-    exclude: tuple[str, ...] = ()
-    all_versions: bool = False
-    only_referenced: bool = False
-    service: tuple[str, ...] = ()
-    database_url_file: Path | None = None
-    metadata_names: MetadataNames = MetadataNames.RENAME
-    prices: Path | None = None
-    target_hours: float | None = None
-    html: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CopySettings:
     """`copy`.
 
@@ -219,48 +162,3 @@ class ReportSettings:
     objects: Path | None = None
     html: Path | None = None
     checkpoint: Path = DEFAULT_CHECKPOINT
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlipSettings:
-    """`flip-service`.
-
-    Which rows: those that name one of `from_services` (none named: the only other one there is), only the ids in
-    the file `ids` if given, at most `limit` of them. `to_service` is the new name ("" only for an undo).
-    What: `dry_run` changes nothing; `undo` is "" for no undo, "last" or the number of the run to take back;
-    `sql` is a file to write the statements to instead of running them.
-    How: at most `batch_size` rows a transaction; after each a pause of `sleep_ratio` times its duration; while
-    `pause_file` exists the flip waits, once `stop_file` exists it ends; `skip_verify` waives a finished `verify`.
-    Throttle: it waits while a replica is more than `max_lag` seconds behind, as the replicas of `replica_url_file`
-    or the number of `lag_query` tell, or more than `max_threads_running` statements run; above
-    `critical_threads_running` it ends.
-    Where: `database_url_file` holds the URL, else DATABASE_URL does; `database_auth` is how to log in.
-    Approval: `confirmed` once the operator has named the service that rows will leave or enter; `any_server` and
-    `allow_replica` as in operations.flip_doors.Approval.
-    `born` is a file to write the keys to that were born on the new service, instead of flipping.
-    """
-
-    checkpoint: Path = DEFAULT_CHECKPOINT
-    from_services: tuple[str, ...] = ()
-    to_service: str = ""
-    dry_run: bool = False
-    undo: str = ""
-    batch_size: int = 5000
-    ids: Path | None = None
-    limit: int | None = None
-    sleep_ratio: float = 1.0
-    pause_file: Path | None = None
-    stop_file: Path | None = None
-    skip_verify: bool = False
-    sql: Path | None = None
-    max_lag: float | None = None
-    replica_url_file: tuple[Path, ...] = ()
-    lag_query: str | None = None
-    max_threads_running: int | None = None
-    critical_threads_running: int | None = None
-    any_server: bool = False
-    allow_replica: bool = False
-    born: Path | None = None
-    database_url_file: Path | None = None
-    database_auth: DatabaseAuth = DatabaseAuth.PASSWORD
-    confirmed: bool = False

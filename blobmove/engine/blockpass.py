@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import anyio
 
 from blobmove.core.blocks import Block
 from blobmove.core.errors import BlobmoveError, StoreError
+from blobmove.core.lanes import WINDOW
 from blobmove.engine.hashing import OrderedHash, crc64, crc_of, join_crcs
 from blobmove.engine.limits import Budget, Ranked
 from blobmove.stores.http import Body
-
-WINDOW: Final = 12
-"""Blocks of one object in flight. The memory budget may allow fewer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,10 @@ from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.events import Note
 from blobmove.core.headers import MetadataRefused
 from blobmove.core.lanes import LARGE_BYTES
-from blobmove.core.model import PROVEN_STATES, Outcome, State, Transfer
-from blobmove.core.selection import ARCHIVED
+from blobmove.core.model import ARCHIVED, PROVEN_STATES, Outcome, State, Transfer
 from blobmove.core.settings import Route
 from blobmove.engine.bench import Bench
 from blobmove.engine.endings import Ends, ended
-from blobmove.engine.large import move_large
 from blobmove.engine.pulls import Left
 from blobmove.engine.requests import Attempts
 from blobmove.engine.server import pull
@@ -54,8 +52,12 @@ async def _stream(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outco
     size = transfer.size or 0
     if size >= LARGE_BYTES:
         bench = bench.for_large()
-    move_it = move_small if size <= bench.options.whole_object_limit else move_large
-    outcome = await move_it(bench, transfer, attempts)
+    if size <= bench.options.whole_object_limit:
+        outcome = await move_small(bench, transfer, attempts)
+    else:
+        from blobmove.engine.large import move_large  # not for a plan of small files: it costs 10 ms of a start
+
+        outcome = await move_large(bench, transfer, attempts)
     if outcome.state is State.COPIED:
         bench.counters.streamed += 1
     return outcome

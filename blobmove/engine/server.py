@@ -17,7 +17,6 @@ from blobmove.engine.existing import Verdict, judge
 from blobmove.engine.leftovers import drop, staged_under
 from blobmove.engine.pulls import Asking, Ending, Left, Source, outcome_of
 from blobmove.engine.requests import Attempts
-from blobmove.engine.server_large import pull_blocks
 from blobmove.engine.small import check_version
 from blobmove.stores.azure.blobs import ABSENT, Condition, Origin, Pulled
 
@@ -33,6 +32,8 @@ async def pull(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome 
         return _LEFT
     try:
         if source.pull.way is Way.BLOCKS:
+            from blobmove.engine.server_large import pull_blocks  # not for a plan of small files
+
             return await pull_blocks(bench, source, attempts)
         return await _pull_whole(bench, source, attempts)
     except StoreError as error:

@@ -8,9 +8,9 @@ import anyio
 
 from blobmove.core.blocks import Block, block_id, block_size_for, cut, fingerprint
 from blobmove.core.errors import BlobmoveError, Kind, Side, StoreError
+from blobmove.core.lanes import WINDOW
 from blobmove.core.model import Outcome, State
 from blobmove.engine.bench import Bench
-from blobmove.engine.blockpass import WINDOW
 from blobmove.engine.existing import Existing, Verdict, judge
 from blobmove.engine.hashing import join_crcs
 from blobmove.engine.leftovers import make_room, staged_under

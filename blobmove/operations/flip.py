@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from blobmove.core.flip_results import FlipResult
+    from blobmove.core.flip_settings import FlipSettings
     from blobmove.core.flipping import Candidate, Outlook, ServerFacts
-    from blobmove.core.results import FlipResult
-    from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import FlipDoors, RowId
     from blobmove.operations.flip_patience import Begun
     from blobmove.operations.flip_walk import Tally

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Note
+from blobmove.core.flip_results import BornResult
 from blobmove.core.flipping import UNKNOWN_SIZE
-from blobmove.core.results import BornResult
 from blobmove.operations.flip_patience import Patience
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from blobmove.core.flip_results import FlipResult
 from blobmove.core.flipping import flip_seconds
-from blobmove.core.results import FlipResult
 from blobmove.core.settings import DEFAULT_CHECKPOINT
 from blobmove.operations.flip_born import Born
 from blobmove.operations.flip_movers import undo_path_of
@@ -15,8 +15,8 @@ from blobmove.operations.flip_movers import undo_path_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from blobmove.core.flip_settings import FlipSettings
     from blobmove.core.flipping import Outlook
-    from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import BlobTable
     from blobmove.operations.flip_movers import Wanted
     from blobmove.operations.flip_walk import Tally

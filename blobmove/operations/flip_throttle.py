@@ -13,7 +13,7 @@ from blobmove.core.flipping import DatabaseTrouble, why_wait
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from blobmove.core.settings import FlipSettings
+    from blobmove.core.flip_settings import FlipSettings
     from blobmove.operations.flip_doors import FlipDoors
     from blobmove.operations.flip_patience import Patience
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from blobmove.checkpoint.journal import BatchToUndo, FlipRun
+    from blobmove.core.flip_results import FlipResult
+    from blobmove.core.flip_settings import FlipSettings
     from blobmove.core.flipping import ServerFacts
-    from blobmove.core.results import FlipResult
-    from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import Approval, FlipDoors, RowId
     from blobmove.operations.flip_patience import Begun
 

@@ -16,8 +16,8 @@ from blobmove.operations.flip_movers import Wanted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from blobmove.core.flip_settings import FlipSettings
     from blobmove.core.flipping import Candidate
-    from blobmove.core.settings import FlipSettings
     from blobmove.operations.flip_doors import FlipDoors, RowId
     from blobmove.operations.flip_movers import Mover
     from blobmove.operations.flip_throttle import Throttle

@@ -15,9 +15,9 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES, Sizing
 from blobmove.core.model import BlobRow, ObjectVersion, State
+from blobmove.core.plan_results import InventoryFacts, PlanChange, PlanResult, RailsCheck
 from blobmove.core.proof import expected, readings
 from blobmove.core.rails import rails_facts
-from blobmove.core.results import InventoryFacts, PlanChange, PlanResult, RailsCheck
 from blobmove.core.selection import Selection, decide
 from blobmove.core.units import MIB
 

@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from blobmove.core.crew import WorkerShown
 from blobmove.core.events import Sample
-from blobmove.core.forecast import RateWindow
 from blobmove.core.model import Outcome, State
 from blobmove.core.results import CopySummary, Effort, Totals, Travelled
 from blobmove.core.settings import for_checkpoint
-from blobmove.engine.bench import Bench
-from blobmove.engine.requests import Requests
+from blobmove.core.speed import RateWindow
 
 if TYPE_CHECKING:
     from blobmove.checkpoint.values import Setup
+    from blobmove.core.crew import WorkerShown
+    from blobmove.engine.bench import Bench
+    from blobmove.engine.requests import Requests
 
 LEFT = (State.PENDING,)
 _RECENT_SECONDS: Final = 10.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from blobmove.core.crew import WorkerShown
 from blobmove.core.model import PROVEN_STATES, UNWELL_STATES, State
 from blobmove.core.units import format_bytes, format_count, format_duration, format_percent, format_rate
 from blobmove.views.layout import PLAIN, Paint, columns, listed, plural, printable, rule
@@ -12,6 +11,7 @@ from blobmove.views.layout import PLAIN, Paint, columns, listed, plural, printab
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from blobmove.core.crew import WorkerShown
     from blobmove.core.results import CopySummary, Failure, ReverseResult, StatusResult, Totals
 
 _MEANING: Final = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blobmove.checkpoint.journal import FlipRun
-    from blobmove.core.results import BornResult, FlipResult
+    from blobmove.core.flip_results import BornResult, FlipResult
 
 
 def flip_text(result: FlipResult, *, paint: Paint = PLAIN) -> str:

@@ -82,12 +82,3 @@ class JsonLine(logging.Formatter):
                 "level": record.levelname.lower()}
         return json.dumps(head | getattr(record, "document", {"text": redact(record.getMessage())}),
                           ensure_ascii=False)
-
-
-class RedactingFilter(logging.Filter):
-    """Puts the last net under what the libraries log with `-vv`."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Never drops a record; replaces its text."""
-        record.msg, record.args = redact(record.getMessage()), None
-        return True

@@ -24,7 +24,7 @@ from blobmove.views.plan_text import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from blobmove.core.results import Forecast, PlanResult
+    from blobmove.core.plan_results import Forecast, PlanResult
 
 BAR: Final = 500
 """Width of the longest bar in the drawing's own units."""

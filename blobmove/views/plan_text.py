@@ -11,7 +11,7 @@ from blobmove.core.units import format_bytes, format_count, format_duration, for
 from blobmove.views.layout import PLAIN, Paint, bar, columns, listed, plural, printable
 
 if TYPE_CHECKING:
-    from blobmove.core.results import Forecast, InventoryFacts, PlanResult, RailsCheck
+    from blobmove.core.plan_results import Forecast, InventoryFacts, PlanResult, RailsCheck
 
 REASONS: Final = {
     "delete-marker": "delete markers",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from blobmove.core.model import PROVEN_STATES, State
-from blobmove.core.results import InventoryFacts, PlanResult
+from blobmove.core.plan_results import InventoryFacts, PlanResult
 from blobmove.core.settings import for_checkpoint
 from blobmove.core.units import format_bytes, format_count, format_duration
 from blobmove.views.page import now, ranked, render, write_page

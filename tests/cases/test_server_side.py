@@ -125,7 +125,7 @@ def test_an_object_under_a_customer_s_key_is_never_pulled(make_desk: MakeDesk) -
 def test_a_large_object_is_pulled_in_blocks_and_proven_before_the_commit(
     make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blobmove.cli.wiring.MAX_WHOLE_BYTES", MIB)
+    monkeypatch.setattr("blobmove.core.transfer.MAX_WHOLE_BYTES", MIB)
     size = 5 * MIB // 2
     desk = make_desk(
         ObjectSpec(key="large", size=size, checksum="CRC64NVME", headers=HEADERS),
@@ -147,7 +147,7 @@ def test_a_large_object_is_pulled_in_blocks_and_proven_before_the_commit(
 def test_a_large_blob_that_is_there_already_is_not_pulled_again(
     make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("blobmove.cli.wiring.MAX_WHOLE_BYTES", 1000)
+    monkeypatch.setattr("blobmove.core.transfer.MAX_WHOLE_BYTES", 1000)
     same, other = (ObjectSpec(key=key, size=5000, checksum="CRC64NVME") for key in ("same", "other"))
     desk = make_desk(same, other)
     desk.cloud.put_blobs(desk.container, BlobSpec(name="same", size=5000), BlobSpec(name="other", size=5001))
@@ -163,7 +163,7 @@ def test_a_lost_answer_costs_another_request_and_nothing_else(
     operation: str, make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if operation != "PutBlobFromURL":
-        monkeypatch.setattr("blobmove.cli.wiring.MAX_WHOLE_BYTES", 1000)
+        monkeypatch.setattr("blobmove.core.transfer.MAX_WHOLE_BYTES", 1000)
     desk = make_desk(ObjectSpec(key="one", size=150_000, checksum="CRC64NVME"))
     desk.plan()
     rule = desk.cloud.rule(Rule(side="azure", do="lost", operation=operation, count=1))
@@ -177,7 +177,7 @@ def test_a_bit_flipped_on_the_way_to_azure_is_refused_and_the_object_streamed(
     blocks: bool, make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if blocks:
-        monkeypatch.setattr("blobmove.cli.wiring.MAX_WHOLE_BYTES", 1000)
+        monkeypatch.setattr("blobmove.core.transfer.MAX_WHOLE_BYTES", 1000)
     desk = make_desk(ObjectSpec(key="one", size=150_000, checksum="CRC64NVME"))
     desk.plan()
     rule = desk.cloud.rule(Rule(side="s3", do="flip", operation="GetObject", count=1))

@@ -11,7 +11,7 @@ from typing import Any
 from blobmove.checkpoint.planning import Planned, PlanStage
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.model import ObjectVersion, Outcome, Proof, RailsFacts, State, slot
-from blobmove.core.results import PlanChange
+from blobmove.core.plan_results import PlanChange
 from blobmove.core.selection import Selection, decide
 
 E1, E2, E3 = (digit * 32 for digit in "123")

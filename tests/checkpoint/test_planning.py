@@ -16,7 +16,7 @@ from blobmove.checkpoint.reader import CheckpointReader
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import RefusedError
 from blobmove.core.model import ObjectVersion, Outcome, Proof, RailsFacts, State, slot
-from blobmove.core.results import PlanChange
+from blobmove.core.plan_results import PlanChange
 from blobmove.core.selection import Selection
 from tests.checkpoint.plans import (
     E1,

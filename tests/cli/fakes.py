@@ -17,16 +17,12 @@ if TYPE_CHECKING:
     from blobmove.checkpoint.journal import FlipRun
     from blobmove.core.diagnosis import Diagnosis
     from blobmove.core.events import Listener
-    from blobmove.core.results import CopySummary, FlipResult, PlanResult, StatusResult, VerifyResult
-    from blobmove.core.settings import (
-        CopySettings,
-        DoctorSettings,
-        FlipSettings,
-        PlanSettings,
-        ReportSettings,
-        StatusSettings,
-        VerifySettings,
-    )
+    from blobmove.core.flip_results import FlipResult
+    from blobmove.core.flip_settings import FlipSettings
+    from blobmove.core.plan_results import PlanResult
+    from blobmove.core.plan_settings import DoctorSettings, PlanSettings
+    from blobmove.core.results import CopySummary, StatusResult, VerifyResult
+    from blobmove.core.settings import CopySettings, ReportSettings, StatusSettings, VerifySettings
 
 FRESH = Totals({State.PENDING: 10, State.REFUSED: 1}, {State.PENDING: 1000, State.REFUSED: 1})
 

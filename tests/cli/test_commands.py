@@ -15,7 +15,9 @@ from blobmove.cli import approval
 from blobmove.cli.app import main
 from blobmove.core.crew import workers_for
 from blobmove.core.errors import AccessError
+from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.model import Destination, Source, State
+from blobmove.core.plan_settings import DoctorSettings, PlanSettings
 from blobmove.core.results import Totals
 from blobmove.core.settings import (
     AccessTier,
@@ -23,11 +25,8 @@ from blobmove.core.settings import (
     Addressing,
     CopySettings,
     DatabaseAuth,
-    DoctorSettings,
-    FlipSettings,
     How,
     IfExists,
-    PlanSettings,
     ReportSettings,
     StatusSettings,
     VerifySettings,

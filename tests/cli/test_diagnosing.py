@@ -15,7 +15,7 @@ from blobmove.cli import diagnosing
 from blobmove.cli.diagnosing import diagnose
 from blobmove.core.diagnosis import Diagnosis
 from blobmove.core.model import Destination, ObjectVersion, Source
-from blobmove.core.settings import DoctorSettings
+from blobmove.core.plan_settings import DoctorSettings
 from blobmove.operations import doctor_source
 from blobmove.stores.inventory.report_files import FolderFiles
 from tests.checkpoint.plans import E1, plan_into

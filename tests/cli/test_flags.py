@@ -13,15 +13,15 @@ import pytest
 from blobmove.cli.configfile import keys_of
 from blobmove.cli.flags import Shared
 from blobmove.cli.verbs import VERBS, load
-from blobmove.core import settings
+from blobmove.core import flip_settings, plan_settings, settings
 
 KINDS: dict[str, type] = {
-    "doctor": settings.DoctorSettings,
-    "plan": settings.PlanSettings,
+    "doctor": plan_settings.DoctorSettings,
+    "plan": plan_settings.PlanSettings,
     "copy": settings.CopySettings,
     "verify": settings.VerifySettings,
     "status": settings.StatusSettings,
-    "flip-service": settings.FlipSettings,
+    "flip-service": flip_settings.FlipSettings,
     "report": settings.ReportSettings,
 }
 NOT_A_FLAG = {"flip-service": {"confirmed"}}

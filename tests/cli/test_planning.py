@@ -13,7 +13,7 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.cli import planning
 from blobmove.core.errors import AccessError, UsageError
 from blobmove.core.events import Listener
-from blobmove.core.settings import PlanSettings
+from blobmove.core.plan_settings import PlanSettings
 from tests.checkpoint.plans import plan_into
 
 DENIED = AccessError("E403-SOURCE", "no")

@@ -11,7 +11,8 @@ import pytest
 from blobmove.cli.app import main
 from blobmove.cli.wiring import body_sizes
 from blobmove.core.model import Destination, Source
-from blobmove.core.settings import CopySettings, PlanSettings
+from blobmove.core.plan_settings import PlanSettings
+from blobmove.core.settings import CopySettings
 from blobmove.core.units import GIB, MIB
 
 if TYPE_CHECKING:

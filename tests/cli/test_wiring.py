@@ -12,7 +12,8 @@ import anyio
 import pytest
 
 from blobmove.cli.clustering import sharing
-from blobmove.cli.wiring import body_sizes, in_loop, s3_settings
+from blobmove.cli.doors import in_loop, s3_settings
+from blobmove.cli.wiring import body_sizes
 from blobmove.core.crew import RANGES_KEPT, kept_bytes
 from blobmove.core.settings import CopySettings
 from blobmove.core.units import MIB

@@ -1,4 +1,4 @@
-"""Forecast: sums that add up, dollars tier by tier, a pace over the last minutes and no guess too early."""
+"""Forecast: sums that add up, dollars tier by tier."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blobmove.core.blocks import MAX_BLOCK_BYTES, MAX_BLOCKS, MIB
-from blobmove.core.forecast import GIB, PRICES, SIZE_BOUNDS, RateWindow, Sizing, egress_dollars
+from blobmove.core.forecast import GIB, PRICES, SIZE_BOUNDS, Sizing, egress_dollars
 
 SIZES = st.lists(st.none() | st.integers(0, 5 * GIB), max_size=50)
 
@@ -100,45 +100,3 @@ def test_more_egress_never_costs_less(gib: float, more: float) -> None:
 def test_own_prices_are_used() -> None:
     prices = {**PRICES, "egress_free_gib": 0.0, "egress_per_gib_to_10_tib": 1.0}
     assert sizing([GIB]).forecast(prices).dollars["egress"] == 1.0
-
-
-def test_the_pace_is_that_of_the_window() -> None:
-    window = RateWindow(seconds=10)
-    assert window.rates() == (0.0, 0.0)
-    window.add(0, 0, 0)
-    assert window.rates() == (0.0, 0.0)
-    window.add(10, 1000, 10)
-    assert window.rates() == (100.0, 1.0)
-    window.add(20, 5000, 30)
-    window.add(21, 5000, 30)
-    assert window.rates() == (0.0, 0.0)
-
-
-def test_two_points_of_one_moment_are_no_pace() -> None:
-    window = RateWindow()
-    window.add(5, 0, 0)
-    window.add(5, 10, 1)
-    assert window.rates() == (0.0, 0.0)
-
-
-def test_the_time_left_is_that_of_the_slower_of_bytes_and_objects() -> None:
-    window = RateWindow()
-    window.add(0, 0, 0)
-    window.add(10, 1000, 10)
-    assert window.eta(1000, 100, 60) == 100.0
-    assert window.eta(50_000, 100, 60) == 500.0
-
-
-def test_objects_without_bytes_are_counted_by_objects() -> None:
-    window = RateWindow()
-    window.add(0, 0, 0)
-    window.add(10, 0, 10)
-    assert window.eta(1000, 100, 60) == 100.0
-
-
-def test_no_guess_too_early_or_before_anything_is_done() -> None:
-    window = RateWindow()
-    window.add(0, 0, 0)
-    window.add(10, 1000, 10)
-    assert window.eta(1000, 100, 29.9) is None
-    assert RateWindow().eta(1000, 100, 60) is None

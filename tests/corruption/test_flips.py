@@ -52,7 +52,7 @@ def test_no_wrong_bit_reaches_a_blob_that_azure_pulls(
     """The same proofs, whether the bytes pass here or not: the limit of a single pull is the whole-object limit."""
     monkeypatch.setenv("BLOBMOVE_TRANSFER", "server")
     monkeypatch.setenv("BLOBMOVE_CONTENT_FROM", content)
-    monkeypatch.setattr("blobmove.cli.wiring.MAX_WHOLE_BYTES", LIMIT)
+    monkeypatch.setattr("blobmove.core.transfer.MAX_WHOLE_BYTES", LIMIT)
     chance = Random(campaign_seed)
     campaign = Campaign(cloud_environment, tmp_path, monkeypatch)
     campaign.wave(objects(chance, 4, 2), [the_first("GetObject")])

@@ -16,9 +16,9 @@ from random import Random
 
 from blobmove.checkpoint.file import connect
 from blobmove.checkpoint.journal import FlipJournal, NewBatch
+from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.flipping import ProvenBlob, ProvenRow
 from blobmove.core.model import State
-from blobmove.core.settings import FlipSettings
 from blobmove.operations.flip import run_flip
 from blobmove.operations.flip_doors import Approval, FlipDoors
 from blobmove.stores.rails.database import RailsDatabase

@@ -14,10 +14,10 @@ from uuid import UUID
 from blobmove.checkpoint.journal import FlipJournal
 from blobmove.checkpoint.schema import SCHEMA
 from blobmove.core.events import Event, FlipProgress
+from blobmove.core.flip_results import FlipResult
+from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.flipping import ProvenBlob, ProvenRow
 from blobmove.core.model import State
-from blobmove.core.results import FlipResult
-from blobmove.core.settings import FlipSettings
 from blobmove.operations.flip import run_flip
 from blobmove.operations.flip_doors import Approval, BlobTable, FlipDoors, Replica
 from blobmove.stores.rails.database import RailsDatabase

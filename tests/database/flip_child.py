@@ -13,8 +13,8 @@ from pathlib import Path
 
 from blobmove.checkpoint.file import connect
 from blobmove.checkpoint.journal import FlipJournal
+from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.flipping import ProvenBlob
-from blobmove.core.settings import FlipSettings
 from blobmove.operations.flip import run_flip
 from blobmove.operations.flip_doors import FlipDoors
 from blobmove.stores.rails.database import RailsDatabase

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from blobmove.core.settings import FlipSettings
+from blobmove.core.flip_settings import FlipSettings
 from tests.database.application import YES, Application, Operator, fill
 
 

@@ -26,8 +26,8 @@ import pytest
 from blobmove.checkpoint.file import connect
 from blobmove.checkpoint.journal import FlipJournal
 from blobmove.checkpoint.reader import CheckpointReader
+from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.model import slot
-from blobmove.core.settings import FlipSettings
 from blobmove.operations.flip import run_flip
 from blobmove.operations.flip_doors import Approval, FlipDoors
 from tests.campaigns import Teller

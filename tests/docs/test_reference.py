@@ -12,9 +12,8 @@ from blobmove.checkpoint.reader import RECORD_FIELDS
 from blobmove.core import errors
 from blobmove.core.crew import WorkerShown
 from blobmove.core.events import FlipProgress, Note, Problem, Started, Stopping, Throttled
-from blobmove.core.model import Proof, State
+from blobmove.core.model import ARCHIVED, Proof, State
 from blobmove.core.results import Effort
-from blobmove.core.selection import ARCHIVED
 from blobmove.views.jsonl import (
     doctor_document,
     event_document,

@@ -11,9 +11,10 @@ import pytest
 
 from blobmove.core.blocks import ID_CHARACTERS, Block, block_id, cut
 from blobmove.core.errors import AccessError, Kind, StoreError
+from blobmove.core.lanes import WINDOW
 from blobmove.core.model import Transfer
 from blobmove.engine.bench import Bench
-from blobmove.engine.blockpass import WINDOW, BlockPass, Found, ReadBlock, Wanted
+from blobmove.engine.blockpass import BlockPass, Found, ReadBlock, Wanted
 from blobmove.engine.hashing import crc64, digest
 from blobmove.engine.requests import Attempts
 from blobmove.engine.staging import Staging as Asked

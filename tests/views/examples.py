@@ -5,21 +5,10 @@ from __future__ import annotations
 from blobmove.checkpoint.journal import FlipRun
 from blobmove.core.diagnosis import Area, Diagnosis, Finding, Level
 from blobmove.core.events import Sample
+from blobmove.core.flip_results import FlipResult
 from blobmove.core.model import State
-from blobmove.core.results import (
-    CopySummary,
-    Failure,
-    FlipResult,
-    Forecast,
-    InventoryFacts,
-    PlanChange,
-    PlanResult,
-    RailsCheck,
-    SizeBucket,
-    StatusResult,
-    Totals,
-    VerifyResult,
-)
+from blobmove.core.plan_results import Forecast, InventoryFacts, PlanChange, PlanResult, RailsCheck, SizeBucket
+from blobmove.core.results import CopySummary, Failure, StatusResult, Totals, VerifyResult
 from blobmove.core.units import GIB, KIB, MIB
 
 SOURCE = "s3://acme-prod-uploads"

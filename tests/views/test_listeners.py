@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from blobmove.core.events import Event, Note, Problem
 from blobmove.views.listeners import FanOut
-from blobmove.views.logfile import LogFile, RedactingFilter
+from blobmove.views.logfile import LogFile
+from blobmove.views.redacting import RedactingFilter
 from tests.views.examples import SAMPLE
 
 if TYPE_CHECKING:

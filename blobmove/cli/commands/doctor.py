@@ -9,7 +9,8 @@ import click
 from blobmove.cli.faces import open_faces
 from blobmove.cli.flags import READABLE, assemble, begin, chosen, setting, shared
 from blobmove.cli.words import DESTINATION, SOURCE
-from blobmove.core.settings import Addressing, DatabaseAuth, DoctorSettings
+from blobmove.core.plan_settings import DoctorSettings
+from blobmove.core.settings import Addressing, DatabaseAuth
 from blobmove.views.doctor_text import doctor_text
 from blobmove.views.jsonl import doctor_document
 

@@ -13,7 +13,8 @@ from blobmove.cli.faces import open_faces
 from blobmove.cli.flags import ANY_PATH, READABLE, Shared, assemble, begin, chosen, setting, shared
 from blobmove.cli.verdicts import of_flip
 from blobmove.core.errors import UsageError
-from blobmove.core.settings import DatabaseAuth, FlipSettings
+from blobmove.core.flip_settings import FlipSettings
+from blobmove.core.settings import DatabaseAuth
 from blobmove.views.flip_text import born_text, flip_text, runs_text
 from blobmove.views.jsonl import born_document, flip_document, runs_document
 

@@ -14,7 +14,8 @@ from blobmove.core.crew import workers_for
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Note
 from blobmove.core.headers import MetadataNames
-from blobmove.core.settings import Addressing, PlanSettings
+from blobmove.core.plan_settings import PlanSettings
+from blobmove.core.settings import Addressing
 from blobmove.views.jsonl import plan_document
 from blobmove.views.plan_text import plan_text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Final
 
@@ -64,7 +63,7 @@ def error_of(answer: Answer) -> StoreError:
     found = _CODE.search(text)
     code = answer.headers.get("x-ms-error-code") or (found.group(1) if found else f"Http{answer.status}")
     message = _MESSAGE.search(text)
-    detail = html.unescape(message.group(1)).partition("\n")[0].strip() if message else ""
+    detail = _plain(message.group(1)).partition("\n")[0].strip() if message else ""
     return StoreError(
         Side.DESTINATION,
         classify(answer.status, code),
@@ -97,11 +96,18 @@ def pull_error_of(answer: Answer) -> StoreError:
         return error
     if error.kind is Kind.CORRUPT:
         return error
-    detail = html.unescape(told.get("CopySourceErrorMessage", error.detail))
+    detail = _plain(told.get("CopySourceErrorMessage", error.detail))
     return PullRefused(
         error.code, "" if "://" in detail else redact(detail), status=error.status,
         source_status=int(status) if status.isdecimal() else 0, source_code=code,
     )  # fmt: skip
+
+
+def _plain(text: str) -> str:
+    """XML's text without its entities; the table of all names is loaded with the first error only."""
+    from html import unescape
+
+    return unescape(text)
 
 
 def classify(status: int, code: str) -> Kind:

@@ -16,7 +16,6 @@ from blobmove.core.errors import Kind, Side, StoreError
 from blobmove.core.headers import BlobProperties
 from blobmove.stores.azure.account import API_VERSION, Authorizer
 from blobmove.stores.azure.answers import error_of, pull_error_of
-from blobmove.stores.azure.blocklist import read_block_list
 from blobmove.stores.http import Answer, Body, HttpClient
 
 _SAFE: Final = "/-_.~"
@@ -202,6 +201,8 @@ class AzureBlobs:
             if error.kind is Kind.MISSING:
                 return []
             raise
+        from blobmove.stores.azure.blocklist import read_block_list  # small objects of a first copy need no XML
+
         return read_block_list(bytes(answer.body), committed=committed)
 
     async def set_tier(self, name: str, tier: str) -> None:
