@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Final
 
@@ -61,11 +60,13 @@ _BY_STATUS: Final = {
 
 def error_of(answer: Answer) -> StoreError:
     """The classified error for an answer that is not 200 or 206. HEAD answers have no body, so no code."""
+    from html import unescape  # its table of all names is loaded with the first error only
+
     text = bytes(answer.body[:4096]).decode("utf-8", "replace")
     found = _CODE.search(text)
     code = found.group(1) if found else f"Http{answer.status}"
     message = _MESSAGE.search(text)
-    detail = html.unescape(message.group(1)) if message else ""
+    detail = unescape(message.group(1)) if message else ""
     return StoreError(
         Side.SOURCE,
         classify(answer.status, code, detail),
