@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blobmove import __version__
 from blobmove.checkpoint.values import MOST_INTEGER
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RowId = int | str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewRun:
     """What is known when a flip begins. Times are ISO 8601 in UTC; no text holds a secret."""
 
@@ -37,7 +37,7 @@ class NewRun:
     undo_of: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlipRun:
     """One run as the journal tells it: rows journaled, rows flipped, batches whose fate is unknown."""
 
@@ -58,7 +58,7 @@ class FlipRun:
     unsettled: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewBatch:
     """Rows that are to name `new` instead of `old`.
 
@@ -76,7 +76,7 @@ class NewBatch:
     server: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnsettledBatch:
     """A batch to ask the database about."""
 
@@ -88,7 +88,7 @@ class UnsettledBatch:
     ids: tuple[RowId, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchToUndo:
     """Rows of one batch that it flipped from `old` to `new` and no undo has put back, in the batch's order."""
 

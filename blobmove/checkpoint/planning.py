@@ -9,7 +9,6 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from blobmove.checkpoint.values import MOST_INTEGER, class_in, etag_in, read_set
 from blobmove.checkpoint.words import MOST
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import RefusedError
+from blobmove.core.frozen import frozen
 from blobmove.core.model import ObjectVersion, Proof, RailsFacts, State, slot
 from blobmove.core.plan_results import PlanChange
 from blobmove.core.selection import Decision
@@ -47,7 +47,7 @@ _SORT_RAILS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Planned:
     """One row of the inventory with its decision, the proof expected for it, and whether a Rails row names it."""
 
@@ -57,7 +57,7 @@ class Planned:
     referenced: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed:
     """Counts over the rows gathered, each key and version once."""
 

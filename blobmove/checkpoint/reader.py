@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,6 +22,7 @@ from blobmove.checkpoint.values import (
 )
 from blobmove.checkpoint.words import Words
 from blobmove.core.errors import UsageError
+from blobmove.core.frozen import frozen
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import PROVEN_STATES, State, Transfer, slot, slots
 from blobmove.core.results import Failure, Totals
@@ -49,7 +49,7 @@ _PROVEN_ROWS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProvenCopy:
     """One copied blob as `verify` expects to find it. `md5` is 16 bytes, the size in bytes."""
 
@@ -60,7 +60,7 @@ class ProvenCopy:
     blob_etag: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunRow:
     """One invocation that wrote; `summary` is what it said last, with the `version` of the program."""
 

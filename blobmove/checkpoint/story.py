@@ -7,13 +7,13 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from blobmove.checkpoint.file import explained, holder
 from blobmove.checkpoint.journal import FlipJournal, FlipRun
 from blobmove.checkpoint.reader import CheckpointReader, RunRow
+from blobmove.core.frozen import frozen
 from blobmove.core.model import UNWELL_STATES, State
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Doubt(StrEnum):
     """A later verification was broken off, ended with an error, or has no end yet."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Story:
     """Everything the auditor's page tells. planned = sum of `totals`.
 

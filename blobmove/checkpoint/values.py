@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from binascii import b2a_base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from blobmove.checkpoint.schema import RAILS_MD5
 from blobmove.checkpoint.words import Words
 from blobmove.core.digests import md5_of_etag
+from blobmove.core.frozen import frozen
 from blobmove.core.model import RailsFacts, Transfer
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ MOST_INTEGER: Final = 2**63 - 1
 """The largest that SQLite stores; ids of MySQL's unsigned bigint go twice as far."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setup:
     """Which migration a checkpoint belongs to. `settings` and `sizing` are plain JSON values, never secrets."""
 

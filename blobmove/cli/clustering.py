@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blobmove.cluster.dask_settings import dask_log, require_dask
 from blobmove.core.crew import room_for
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Listener, Note
+from blobmove.core.frozen import frozen
 from blobmove.core.settings import CopySettings, How, VerifySettings, for_checkpoint
 from blobmove.stores import machine
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from blobmove.engine.bench import MoveOptions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """What a command was asked for: `workers` processes here (0: as many as cores), or the `scheduler` of a cluster.
 

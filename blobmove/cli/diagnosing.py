@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from blobmove.cli.planning import database_url, open_report
 from blobmove.cli.words import parse_destination, parse_source
 from blobmove.core.diagnosis import Area, Diagnosis, Finding, Level, failed
 from blobmove.core.errors import BlobmoveError, Side
+from blobmove.core.frozen import frozen
 from blobmove.core.plan_settings import DoctorSettings
 from blobmove.core.settings import Addressing, DatabaseAuth, for_checkpoint
 from blobmove.operations import doctor_destination, doctor_here, doctor_rails, doctor_source
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """The ends to look at: as given, else as the checkpoint has them."""
 

@@ -6,7 +6,6 @@ import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -14,6 +13,7 @@ import anyio
 from blobmove.cli.words import parse_destination, parse_source
 from blobmove.core.concurrency import Concurrency
 from blobmove.core.errors import Side
+from blobmove.core.frozen import frozen
 from blobmove.core.lanes import WINDOW, LargeLane
 from blobmove.core.settings import Route
 from blobmove.engine.bench import Bench, MoveOptions
@@ -40,7 +40,7 @@ At the 100 ms S3 takes for a small object these are 5,000 a second, what one of 
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """The doors of one migration, and the tools a mover needs."""
 

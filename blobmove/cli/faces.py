@@ -8,12 +8,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from blobmove.core.events import Note
+from blobmove.core.frozen import frozen
 from blobmove.core.secrets import redact
 from blobmove.views.layout import Paint
 from blobmove.views.listeners import FanOut
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from blobmove.core.settings import Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Faces:
     """The listener to hand to an operation, and the way to tell a result on stdout."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from blobmove.core.errors import BlobmoveError
+from blobmove.core.frozen import frozen
 from blobmove.core.secrets import SECRET_VARIABLES, redact
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _FILE_TROUBLE: Final = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, e
                          errno.ENAMETOOLONG)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """One error as the operator sees it. `message` is empty where there is nothing to say (help was shown)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -12,6 +12,7 @@ import click
 
 from blobmove.cli.configfile import adopt_file
 from blobmove.cli.invocation import Invocation
+from blobmove.core.frozen import frozen
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 S = TypeVar("S")
@@ -41,7 +42,7 @@ def chosen(flag: str, *more: str, among: type[Enum], **attributes: Any) -> Decor
     return setting(flag, *more, type=click.Choice(values, case_sensitive=False), callback=member, **attributes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shared:
     """The flags every command has: where to look, how to talk, whether to ask.
 

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, aclosing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from blobmove.cli.words import parse_destination, parse_source
 from blobmove.core.errors import BlobmoveError, Interrupted, RefusedError, UsageError
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES
+from blobmove.core.frozen import frozen
 from blobmove.core.headers import MetadataNames
 from blobmove.core.model import Destination, ObjectVersion, Source
 from blobmove.core.plan_results import PlanResult
@@ -38,7 +39,7 @@ from blobmove.stores.inventory.report_files import FolderFiles, ReportFiles
 from blobmove.stores.s3.control import S3Control
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ends:
     """Source and destination of the checkpoint, and what it remembered from the plan before."""
 

@@ -17,6 +17,7 @@ from blobmove.core.circuit import Doubt
 from blobmove.core.crew import BATCH_BYTES, WorkerShown, batch_objects, batches_out, is_spread, kept_bytes
 from blobmove.core.errors import BlobmoveError, StoreError, UsageError
 from blobmove.core.events import Listener, Note
+from blobmove.core.frozen import frozen
 from blobmove.core.lanes import LargeLane
 from blobmove.core.model import Outcome, Transfer
 from blobmove.core.settings import Route
@@ -32,7 +33,7 @@ Results = list[Outcome | Doubt]
 Pages = Callable[[], AsyncIterator[Sequence[Transfer]]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Work:
     """What an operation has to do and how it is told: like a pipeline's, but for whole batches.
 

@@ -6,7 +6,6 @@ import pkgutil
 import platform
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
@@ -20,6 +19,7 @@ from blobmove.cluster.payloads import Terms
 from blobmove.cluster.worker import DoorsPlugin, plugin_name
 from blobmove.core.crew import WorkerFacts, difference
 from blobmove.core.errors import RefusedError, UsageError
+from blobmove.core.frozen import frozen
 
 CONNECT_SECONDS: Final = 10.0
 WORKERS_SECONDS: Final = 60.0
@@ -28,7 +28,7 @@ WORKERS_SECONDS: Final = 60.0
 _LEAVING_SECONDS: Final = 15.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meeting:
     """Where to meet: the scheduler's address, how to speak to it, how many workers to wait for, what to type again."""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copyreg
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from blobmove.checkpoint.reader import ProvenCopy
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Outcome, RailsFacts, Transfer
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parcel(Generic[T]):
     """The pieces of a batch. Dask walks through tuples and lists in search of its own futures, not through this."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from blobmove.checkpoint.values import Setup
 from blobmove.core.circuit import Doubt
 from blobmove.core.crew import WorkerFacts
 from blobmove.core.errors import AccessError, BlobmoveError, Kind, RefusedError, Side, StoreError, UsageError
 from blobmove.core.events import Listener, Throttled
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Outcome
 from blobmove.engine.bench import Bench, MoveOptions
 from blobmove.engine.blockpass import Sums
@@ -21,7 +22,7 @@ from blobmove.engine.stopping import Stop
 _CLASSES = {kind.__name__: kind for kind in (UsageError, RefusedError, AccessError)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Share:
     """One worker's part of the budgets of the run: requests in flight, bytes a second, requests a second per side."""
 
@@ -32,7 +33,7 @@ class Share:
     draining: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doors:
     """What a worker's opener yields: a bench like that of one process, its stop, and what was found."""
 
@@ -41,7 +42,7 @@ class Doors:
     facts: WorkerFacts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Terms:
     """The terms of one run. `opener` is a function every worker has, too: it is sent by its name.
 
@@ -58,7 +59,7 @@ class Terms:
     limited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trouble:
     """An error on its way: what a BlobmoveError or a StoreError says, in plain fields."""
 
@@ -78,7 +79,7 @@ class Trouble:
         return made(self.code, f"{self.message} (worker {worker})", cause=self.cause, hint=self.hint)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoreTrouble:
     """A StoreError on its way."""
 
@@ -96,7 +97,7 @@ class StoreTrouble:
         return StoreError(self.side, self.kind, self.code, self.detail, status=self.status)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Done:
     """What a worker has done in this run: sums that only grow, so that a lost report is made good by the next."""
 
@@ -118,7 +119,7 @@ class Done:
     retries_azure: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heard:
     """One worker's word about itself. `session` is new with every opening of its doors, `number` grows with each word.
 
@@ -138,7 +139,7 @@ class Heard:
     throttled: Mapping[str, tuple[int, Throttled]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What became of a batch. Transfers it does not name were not begun, or not ended: they are still to do.
 
@@ -153,7 +154,7 @@ class Report:
     heard: Heard | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadReport:
     """What was seen of a batch of copies, by row id: the difference, "" for none. Those not named were not read."""
 
@@ -165,7 +166,7 @@ class ReadReport:
     heard: Heard | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Turn:
     """A range of blocks, and how far the MD5s of its object have come before it.
 
@@ -177,7 +178,7 @@ class Turn:
     crc64: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """What a worker says of a range of blocks, whatever it had to do. `tries` counts attempts beyond the first.
 
@@ -194,14 +195,14 @@ class Answered:
     heard: Heard | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StageReport(Answered):
     """The sums of a range of blocks, where there are any."""
 
     sums: Sums | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TurnReport(Answered):
     """How far the MD5s have come after a range, and those of the parts that have ended in it."""
 

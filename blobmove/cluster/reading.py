@@ -15,6 +15,7 @@ from blobmove.cluster.payloads import ReadReport
 from blobmove.cluster.roster import UNFIT_LIMIT
 from blobmove.core.crew import BATCH_BYTES, BATCH_OBJECTS, batches_out
 from blobmove.core.errors import BlobmoveError, StoreError, UsageError
+from blobmove.core.frozen import frozen
 from blobmove.engine.pipeline import Pipeline
 from blobmove.engine.stopping import Stop
 
@@ -22,7 +23,7 @@ Seen = tuple[ProvenCopy, str]
 Batch = tuple[ProvenCopy, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """What is to be read, and how it is told: each copy with its difference, "" for none."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+from blobmove.core.frozen import frozen
 
 MIB: Final = 1024 * 1024
 MAX_BLOCKS: Final = 50_000
@@ -19,7 +20,7 @@ MAX_ID_BYTES: Final = 64
 _ID: Final = re.compile(r"([0-9a-f]{8})-([0-9]{6})-([0-9a-f]{16})-*\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """One piece of an object: `offset` and `length` in bytes; `part` is the index of the S3 part it lies in."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.errors import Kind, Side
+from blobmove.core.frozen import frozen
 from blobmove.core.model import State
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _SOURCE: Final = frozenset({Side.SOURCE})
 _BOTH: Final = frozenset(Side)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doubt:
     """A failure that may be general: the outcome it would be, the side and kind of the refusal, its code and text."""
 

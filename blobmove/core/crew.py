@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from blobmove.core.blocks import Block
+from blobmove.core.frozen import frozen
 from blobmove.core.rates import Pace
 from blobmove.core.units import MIB
 
@@ -38,7 +38,7 @@ SHARE_FLOOR: Final = 0.1
 """The least part of an equal share that a worker gets which has asked for nothing lately."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkerFacts:
     """What must be the same on all workers: versions, and where each has found the two ends of the copy."""
 
@@ -49,7 +49,7 @@ class WorkerFacts:
     destination: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkerShown:
     """One worker as people see it. Rates in objects and bytes a second.
 

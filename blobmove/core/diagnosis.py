@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from blobmove.core.frozen import frozen
 from blobmove.core.units import GIB, format_bytes, format_count, format_duration
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Area(StrEnum):
     MACHINE = "machine"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One line: what was looked at and how it is; `hint` can be pasted. No text holds a secret.
 
@@ -70,7 +71,7 @@ class Finding:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnosis:
     """All findings in the order of the areas; `seconds` is the time it took, `next` the command to type."""
 

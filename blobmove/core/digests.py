@@ -5,9 +5,10 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import md5
 from typing import Final
+
+from blobmove.core.frozen import frozen
 
 _MULTIPART_ETAG: Final = re.compile(r"([0-9a-f]{32})-([1-9][0-9]{0,4})\Z")
 
@@ -15,7 +16,7 @@ ALGORITHMS: Final = ("crc64nvme", "crc32c", "crc32", "sha256", "sha1")
 """S3's checksums that this program verifies, cheapest and strongest for the money first (s3.md section 3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredChecksum:
     """A checksum that S3 stored with an object. `parts` is None for the whole object, else the number of parts."""
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from blobmove.core.flipping import Outlook
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlipResult:
     """One run of `flip-service`: rows = flipped (or would flip) + sum(refused) + remaining.
 
@@ -52,7 +54,7 @@ class FlipResult:
     undo_script: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BornResult:
     """`flip-service --born`: rows that name `to_service` and that no flip of the journal has let.
 

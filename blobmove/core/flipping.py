@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from blobmove.core.errors import UsageError
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -105,7 +106,7 @@ _TROUBLES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerFacts:
     """Which database server answers, and in which role.
 
@@ -118,7 +119,7 @@ class ServerFacts:
     position: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outlook:
     """What the server says of a flip to come, asked with SELECT, SHOW and EXPLAIN alone.
 

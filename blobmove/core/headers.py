@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
+
+from blobmove.core.frozen import frozen
 
 METADATA_LIMIT: Final = 8 * 1024
 """Names and values of a blob's metadata together, in bytes (azure-blob.md section 3.4)."""
@@ -29,7 +31,7 @@ class MetadataNames(StrEnum):
     REFUSE = "refuse"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlobProperties:
     """The properties a blob is written with; values are ASCII, None is not sent."""
 

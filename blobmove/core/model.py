@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 from typing import TYPE_CHECKING
+
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectVersion:
     """One row of an inventory or a listing: a hint of what S3 holds, confirmed by the GET.
 
@@ -35,7 +36,7 @@ class ObjectVersion:
     checksum_algorithm: str | None = None  # CRC64NVME, SHA256, ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlobRow:
     """One row of `active_storage_blobs`, as read; `attached` is None where it was not asked.
 
@@ -52,7 +53,7 @@ class BlobRow:
     attached: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RailsFacts:
     """What a blob row can say about one object: digests are raw bytes, size in bytes."""
 
@@ -68,7 +69,7 @@ class RailsFacts:
         return self.md5 == md5 or (self.sha256 is not None and self.sha256 == sha256)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transfer:
     """One line of the plan that is to be moved. Picklable: it is what a batch consists of.
 
@@ -128,7 +129,7 @@ class Proof(StrEnum):
     AZURE_MD5 = "azure-md5"  # on the way back only: the Content-MD5 stored with the blob
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How one transfer ended. Flat on purpose: it is a row of the checkpoint and a record of the report.
 
@@ -153,7 +154,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """`s3://BUCKET[/PREFIX]`. The prefix limits what is planned; it is never cut off the blob name."""
 
@@ -164,7 +165,7 @@ class Source:
         return f"s3://{self.bucket}/{self.prefix}" if self.prefix else f"s3://{self.bucket}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """`https://ACCOUNT.blob.core.windows.net/CONTAINER`, or an emulator's address with the account in the path."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from blobmove.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SizeBucket:
     """Objects up to `up_to` bytes (None: no upper bound) and above the bucket before."""
 
@@ -14,7 +16,7 @@ class SizeBucket:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InventoryFacts:
     """Where the list of objects came from. `format`: CSV, ORC, Parquet, list or keys. `created`: ISO 8601, UTC.
 
@@ -29,7 +31,7 @@ class InventoryFacts:
     twice: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RailsCheck:
     """The three-way look at bucket and `active_storage_blobs`; counts of rows, `objects_without_row` of objects."""
 
@@ -43,7 +45,7 @@ class RailsCheck:
     objects_without_row: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forecast:
     """Time in seconds (low, high), money in US dollars by item, requests by operation.
 
@@ -58,7 +60,7 @@ class Forecast:
     speeds: tuple[tuple[float, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanChange:
     """What a newer plan changed in an existing checkpoint."""
 
@@ -67,7 +69,7 @@ class PlanChange:
     changed: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanResult:
     """The sizing of a copy. listed = to_copy + sum(skipped) + sum(refused).
 

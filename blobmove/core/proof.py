@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.digests import ALGORITHMS, StoredChecksum, md5_of_etag, parts_of_etag
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Proof
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _OPAQUE: Final = ("kms", "sse-c", "dsse")
 _WHOLE: Final = {name: Proof(name) for name in ALGORITHMS}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """All that is known about one object's checksums.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from blobmove.core.model import State
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Totals:
     """Objects and bytes by state; planned = sum over all states."""
 
@@ -28,7 +30,7 @@ class Totals:
         return sum(self.bytes.values())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Travelled:
     """How the objects copied in one run got to Azure: `server` pulled by itself, `stream` through this machine.
 
@@ -41,7 +43,7 @@ class Travelled:
     given_up: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Effort:
     """What one run has done by now: bytes of bodies, requests by operation, and those tried again by their code.
 
@@ -57,7 +59,7 @@ class Effort:
     retries_azure: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CopySummary:
     """The end of a `copy`: the whole plan's outcomes, and this run's bytes, requests and seconds.
 
@@ -87,7 +89,7 @@ class CopySummary:
     effort: Effort = Effort()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReverseResult:
     """The end of a `copy --reverse`: its summary, and the first blobs that did not end well."""
 
@@ -95,7 +97,7 @@ class ReverseResult:
     failures: tuple[Failure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyResult:
     """The second look. checked = identical + different + missing; extra blobs are on Azure but not in the plan."""
 
@@ -111,7 +113,7 @@ class VerifyResult:
     next: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StatusResult:
     """Where things stand, from the checkpoint alone. `rate` in bytes a second over the last two minutes.
 
@@ -128,7 +130,7 @@ class StatusResult:
     workers: tuple[WorkerShown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """One object that is not well, for `status --failed`."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.blocks import MIB, ObjectTooLarge
 from blobmove.core.digests import from_base64, stored_checksums
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Proof
 from blobmove.core.proof import etag_md5, whole_checksum
 
@@ -24,7 +24,7 @@ MAX_PARTS: Final = 10_000
 """S3's limits: PutObject and a part hold 5 GiB, all parts but the last at least 5 MiB (s3.md section 2)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """One blob that somebody wants back in S3: its key, and what he knows of it (size in bytes)."""
 
@@ -33,7 +33,7 @@ class Wanted:
     rails: RailsFacts | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Done:
     """How a blob went to S3 in an earlier run: the etags tell whether both sides are still what they were then."""
 
@@ -45,7 +45,7 @@ class Done:
     blob_etag: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Returning:
     """One blob on its way back, as the checkpoint has it. `upload`: a multipart upload that a killed run has left."""
 
@@ -57,7 +57,7 @@ class Returning:
     done: Done | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Blob:
     """A blob as Azure describes it: size in bytes, its etag, the MD5 stored with it, all headers (lower case)."""
 
@@ -109,7 +109,7 @@ def proof_back(blob_md5: bytes | None, rails: RailsFacts | None, md5: bytes, sha
     return Proof.AZURE_MD5 if blob_md5 == md5 else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class There:
     """An object that S3 holds under the key already, as it describes it: size in bytes, ETag, checksums."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from blobmove.core.frozen import frozen
 from blobmove.core.model import ARCHIVED, State
 from blobmove.core.names import older_version_name, refusal
 
@@ -16,7 +16,7 @@ ARCHIVE_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """Classes that must be restored before a GET answers; GLACIER_IR is readable as it is (s3.md section 5)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """What the operator asked to move. `excludes` are globs over whole keys, `*` also matches `/`."""
 
@@ -26,7 +26,7 @@ class Selection:
     only_referenced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """What becomes of one row: pending, skipped or refused with a reason; `blob_name` where it is not the key."""
 

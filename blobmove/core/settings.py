@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from blobmove.core.frozen import frozen
 from blobmove.core.timetable import Timetable
 from blobmove.core.units import MIB
 
@@ -69,7 +70,7 @@ class DatabaseAuth(StrEnum):
     ENTRA = "entra"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """Where to listen: a host name or an address by number, and a port (0: any that is free)."""
 

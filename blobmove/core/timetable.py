@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from blobmove.core.frozen import frozen
 from blobmove.core.units import format_rate, parse_rate
 
 _ENTRY = re.compile(r"(?:(\d{1,2}):(\d{2}),)?(\S+)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timetable:
     """Pairs of (minute of the day, bytes a second or None for no limit), in order of time; never empty.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from blobmove.core.blocks import MIB
 from blobmove.core.errors import Kind, PullRefused, Side, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Proof
 from blobmove.core.proof import Evidence, etag_md5
 from blobmove.core.settings import Route
@@ -57,7 +58,7 @@ class Way(Enum):
     ASK = auto()     # S3 must be asked for headers and checksums first
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pull:
     """A way and its proof. `md5`: of the whole, what Azure is told to find; `crc64`: what the blocks must join to."""
 

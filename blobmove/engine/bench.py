@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from blobmove.core.errors import StoreError
 from blobmove.core.events import Listener, silent
+from blobmove.core.frozen import frozen
 from blobmove.core.headers import MetadataNames
 from blobmove.core.lanes import LargeLane
 from blobmove.core.settings import ContentFrom, IfExists, Route
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     Spread = Callable[[Staging, Attempts], Awaitable[Found]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MoveOptions:
     """How objects are moved: sizes in bytes; `tier` None leaves the account's default. Picklable.
 
@@ -41,7 +42,7 @@ class MoveOptions:
     whole_pull_limit: int = MAX_WHOLE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bench:
     """Opened once per process, shared by all movers; not part of a batch.
 

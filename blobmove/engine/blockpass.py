@@ -9,13 +9,14 @@ import anyio
 
 from blobmove.core.blocks import Block
 from blobmove.core.errors import BlobmoveError, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.lanes import WINDOW
 from blobmove.engine.hashing import OrderedHash, crc64, crc_of, join_crcs
 from blobmove.engine.limits import Budget, Ranked
 from blobmove.stores.http import Body
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sums:
     """The CRCs of blocks by their index, and how many of them were handed on."""
 
@@ -29,7 +30,7 @@ SendBlock = Callable[[Block, Body, int], Awaitable[None]]
 """Takes a block, its bytes and their CRC-64."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """Which digests a pass has to find: of the whole in order, per part in order, and a CRC joined from blocks."""
 
@@ -46,7 +47,7 @@ class Wanted:
         return bool(self.wholes) or self.per_part is not None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """The digests of a pass, raw, and the sums of the single blocks."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import anyio
 from anyio import to_thread
 
 from blobmove.core.blocks import Block
+from blobmove.core.frozen import frozen
 
 _FIRST: Final = (0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476)
 """The words an MD5 begins with (RFC 1321, section 3.3)."""
@@ -24,7 +24,7 @@ class _Context(ctypes.Structure):
                 ("rest", ctypes.c_ubyte * 64), ("rest_length", ctypes.c_uint))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Md5State:
     """An MD5 that is not at its end: after `length` bytes, of which the last ones, `rest`, are no whole block yet.
 
@@ -77,7 +77,7 @@ def can_carry() -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Carried:
     """How far the MD5s of one object have come: of the whole, and of the part that is not at its end yet.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from anyio import to_thread
 
 from blobmove.core.blocks import read_block_id
+from blobmove.core.frozen import frozen
 from blobmove.core.settings import IfExists
 from blobmove.engine.bench import Bench
 from blobmove.engine.requests import Attempts
@@ -23,7 +23,7 @@ class Verdict(Enum):
     CONFLICT = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Existing:
     """The verdict, the blob's etag where it is identical, and under which condition to write."""
 

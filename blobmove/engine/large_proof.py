@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from blobmove.core.blocks import Block
 from blobmove.core.digests import multipart_etag
+from blobmove.core.frozen import frozen
 from blobmove.core.headers import BlobProperties
 from blobmove.core.model import Proof, Transfer
 from blobmove.core.proof import Evidence, composite_checksum, etag_md5, whole_checksum
@@ -14,7 +13,7 @@ from blobmove.engine.hashing import digest, is_crc
 from blobmove.engine.readback import prove_by_rails, require
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Job:
     """One large object as S3 described it, the proof chosen for it, and how it is cut."""
 
@@ -30,7 +29,7 @@ class Job:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """A pass whose digests agree with the record: the proof used and the MD5 to store."""
 

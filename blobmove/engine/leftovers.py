@@ -8,10 +8,10 @@ written is written only where there is none, what is deleted is what was just wr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from blobmove.core.blocks import ID_CHARACTERS, room_for_ids
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.engine.bench import Bench
 from blobmove.engine.requests import Attempts
 from blobmove.stores.azure.blobs import ABSENT, Condition
@@ -20,7 +20,7 @@ Staged = Sequence[tuple[str, int]]
 """Ids and sizes of uncommitted blocks, as Get Block List tells them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Room:
     """How long our block ids must be, and under which condition the blob is to be written."""
 

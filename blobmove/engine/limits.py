@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Final
 
 import anyio
+
+from blobmove.core.frozen import frozen
 
 _LOOK_SECONDS: Final = 1.0
 """How long who waits for the rate may sleep before it looks whether the rate has changed."""
@@ -171,7 +172,7 @@ class Part:
         return len(self._waiting)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ranked:
     """A part of a budget under one rank; used like a budget."""
 

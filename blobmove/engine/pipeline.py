@@ -20,6 +20,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from blobmove.core.frozen import frozen
 from blobmove.core.lanes import LargeLane
 from blobmove.engine.stopping import Stop
 
@@ -35,7 +36,7 @@ _TICKS: Final = 12
 Pages = Callable[[], AsyncIterator[Sequence[T]]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Large(Generic[T]):
     """The lane of large objects: `pages` the largest first, the `size` of one in bytes, and how many at once."""
 
@@ -44,7 +45,7 @@ class Large(Generic[T]):
     lane: LargeLane
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pipeline(Generic[T, R]):
     """What flows where. `act` never raises for an object's sake; `record` is called with batches, one at a time.
 

@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from blobmove.core.blocks import MIB
 from blobmove.core.errors import Kind, PullRefused, Side, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.headers import BlobProperties
 from blobmove.core.model import PROVEN_STATES, Outcome, State, Transfer
 from blobmove.core.notes import metadata_notes, rails_notes
@@ -23,7 +24,7 @@ _SECONDS: Final = 900
 """How long a URL is good at least: as far as S3 lets clocks be apart. Azure asks at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """One object as it is to be pulled: pinned by `etag`, `size` in bytes, `properties` for the blob."""
 
@@ -35,7 +36,7 @@ class Source:
     pull: Pull
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Left:
     """The object is left to be streamed. `code`: why Azure did not pull it, empty where it was not asked to.
 
@@ -46,7 +47,7 @@ class Left:
     blob_etag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ending:
     """How an object ended; its MD5 and proof are those its Source was to be pulled with."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Proof, RailsFacts
 from blobmove.engine.bench import Bench
 from blobmove.engine.existing import read_md5
 from blobmove.engine.requests import Attempts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sent:
     """A blob as it should read: size in bytes, MD5, its etag, and whether this run has written it."""
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from blobmove.core.blocks import Block
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.reverse import Blob, Returning, There, read_object
 from blobmove.engine.bench import Bench
 from blobmove.engine.requests import Attempts
@@ -17,7 +18,7 @@ from blobmove.stores.s3.writing import S3Writing
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReverseBench:
     """The bench of a run, S3's writing half, the prefix of the migration, and where the id of an upload is noted.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from blobmove.core.digests import multipart_etag, stored_checksums
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.headers import BlobProperties, blob_properties
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import Outcome, Proof, State, Transfer
@@ -23,7 +24,7 @@ from blobmove.stores.azure.blobs import ABSENT, Condition
 from blobmove.stores.http import Answer, Body
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proven:
     """A body whose equality with S3's record is shown, or will be by Azure (`etag-md5`) or by reading back."""
 

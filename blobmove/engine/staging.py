@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from blobmove.core.blocks import Block, block_id
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Transfer
 from blobmove.engine.bench import Bench
 from blobmove.engine.blockpass import BlockPass, SendBlock, Sums, Wanted
@@ -14,7 +15,7 @@ from blobmove.engine.small import check_version
 from blobmove.stores.http import Body
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Staging:
     """Blocks of one object that are to be read, staged and summed up, by this process or by others. Picklable.
 

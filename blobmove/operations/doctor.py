@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import anyio
@@ -13,6 +12,7 @@ from anyio import from_thread, lowlevel
 
 from blobmove.core.diagnosis import Area, Finding, failed, silent
 from blobmove.core.errors import BlobmoveError, Kind, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.operations.troubles import explain
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ LONG: Final = 60.0
 PAUSE_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """One thing to look at. What it tells before it ends, however it ends, is kept."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -14,6 +13,7 @@ import anyio
 
 from blobmove.core.diagnosis import ACCESS, Area, Finding, Level, clock
 from blobmove.core.errors import Kind, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.headers import BlobProperties
 from blobmove.core.units import KIB, MIB, format_bytes, format_duration, format_rate
 from blobmove.operations.doctor import LONG, SECONDS, Look, Tell, bounded, side_by_side
@@ -39,7 +39,7 @@ _EXPIRES_SOON: Final = 24 * 3600.0
 _HNS_HINT: Final = "az storage account create --kind StorageV2 --hns false ...   (it cannot be switched off later)"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DestinationEnd:
     """The destination, opened. With `probe` one blob is written and removed."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.diagnosis import Area, Finding, Level, clock, inventory
 from blobmove.core.errors import Kind, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.selection import ARCHIVE_CLASSES
 from blobmove.core.units import MIB, format_bytes, format_count, format_duration, format_rate
 from blobmove.operations.doctor import LONG, SECONDS, Look, Tell, bounded, side_by_side
@@ -44,7 +44,7 @@ _KINDS: Final = {
 """The SDK's words (CredentialProvider.METHOD in botocore) in ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceEnd:
     """The source, opened. `report` finds the inventory's newest report, None where no inventory is named."""
 

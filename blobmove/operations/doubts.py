@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from blobmove.core.circuit import Circuit, Doubt
 from blobmove.core.errors import BlobmoveError, Kind, Side
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Outcome
 from blobmove.operations.running import Frame
 from blobmove.operations.troubles import general
@@ -18,7 +18,7 @@ Probe = Callable[[Side], Awaitable[None]]
 """Asks a side whether it is well at all; raises BlobmoveError if not."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Doubts:
     """Turns results into the outcomes that stand, and stops the run where a refusal is general.
 

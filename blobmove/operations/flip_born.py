@@ -6,13 +6,13 @@ Their files are not on S3, so no undo touches them; whoever goes back for good m
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.errors import UsageError
 from blobmove.core.events import Note
 from blobmove.core.flip_results import BornResult
 from blobmove.core.flipping import UNKNOWN_SIZE
+from blobmove.core.frozen import frozen
 from blobmove.operations.flip_patience import Patience
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ PAGE: Final = 5000
 EXAMPLES: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Born:
     """How many there are, and the first ids."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from blobmove.core.events import Listener, silent
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +72,7 @@ class Replica(Protocol):
     def number(self, sql: str) -> float | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Approval:
     """What the operator has said yes to.
 
@@ -86,7 +86,7 @@ class Approval:
     replica: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlipDoors:
     """The surroundings of one flip; everything blocks. All but `table.flip` is used from one thread.
 

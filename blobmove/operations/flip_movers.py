@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from blobmove.core.errors import RefusedError, UsageError
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from blobmove.operations.flip_doors import BlobTable, RowId
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """Rows that are to name `new` instead of what each names; `undoes` is the batch that an undo takes back.
 

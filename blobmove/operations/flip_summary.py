@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from blobmove.core.flip_results import FlipResult
 from blobmove.core.flipping import flip_seconds
+from blobmove.core.frozen import frozen
 from blobmove.core.settings import DEFAULT_CHECKPOINT
 from blobmove.operations.flip_born import Born
 from blobmove.operations.flip_movers import undo_path_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from blobmove.operations.flip_walk import Tally
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFacts:
     """What a run knows besides its tally: `before` counts the rows by service name before it began."""
 

@@ -14,6 +14,7 @@ from blobmove.checkpoint.planning import Listed, Planned, PlanStage
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES, Sizing
+from blobmove.core.frozen import frozen
 from blobmove.core.model import BlobRow, ObjectVersion, State
 from blobmove.core.plan_results import InventoryFacts, PlanChange, PlanResult, RailsCheck
 from blobmove.core.proof import expected, readings
@@ -41,7 +42,7 @@ _MISFITS: Final = {
 """Rows that do not fit the list, by the field of RailsCheck that counts them, in its order."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ObjectList:
     """Where the objects come from: batches of rows, and what is known of the list as a whole."""
 
@@ -51,7 +52,7 @@ class ObjectList:
     files: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """What a plan is made for. `rails` yields the blob rows, None where no database was named.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
 from blobmove.core.errors import BlobmoveError, LimitReached
 from blobmove.core.events import Problem
+from blobmove.core.frozen import frozen
 from blobmove.core.model import UNWELL_STATES, Outcome, State
 from blobmove.operations.tallies import as_json, holding_back
 
@@ -36,7 +37,7 @@ class Planned(Protocol):
 P = TypeVar("P", bound=Planned)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorLimit:
     """After so many failed objects (None: never) the run stops; `hint` says what to type then."""
 
@@ -44,7 +45,7 @@ class ErrorLimit:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorder:
     """Records what movers come back with. `keep` writes outcomes in one transaction; `one` lets one thread write."""
 

@@ -14,6 +14,7 @@ from blobmove.checkpoint.reader import CheckpointReader, ProvenCopy
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import BlobmoveError, StoreError
 from blobmove.core.events import Listener, Note
+from blobmove.core.frozen import frozen
 from blobmove.core.model import PROVEN_STATES
 from blobmove.core.results import VerifyResult
 from blobmove.core.settings import How, VerifySettings, for_checkpoint
@@ -34,7 +35,7 @@ PAGE: Final = 2000
 EXAMPLES: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What was found of one copied blob: "" for identical, else why not."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from blobmove.core.frozen import frozen
 from blobmove.core.units import format_count
 
 _CODES: Final = {"good": "32", "bad": "31", "warn": "33", "hint": "36", "strong": "1"}
@@ -14,7 +14,7 @@ _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Paint:
     """Colours text where it is on; the text is the same without."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from blobmove import __version__
 from blobmove.core.errors import Side
 from blobmove.core.events import Finished, Sample, Started, Stopping, Throttled
+from blobmove.core.frozen import frozen
 from blobmove.core.model import State
 from blobmove.core.results import Effort, Totals
 
@@ -34,7 +35,7 @@ SIDES: Final = {Side.SOURCE.value: "s3", Side.DESTINATION.value: "azure"}
 _ENDED: Final = tuple(state for state in State if state is not State.PENDING)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Now:
     """What is shown: replaced as a whole with each event that tells of it, so that a scrape never sees half of it."""
 

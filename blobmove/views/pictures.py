@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blobmove.core.frozen import frozen
 from blobmove.core.model import State
 from blobmove.core.units import format_bytes, format_count, format_duration, format_percent, format_rate
 from blobmove.views.copy_text import share, work
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from blobmove.core.events import FlipProgress, Sample
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Picture:
     """`part` (0-1) is the length of the bar, `percent` its text, `right` stands right of it, `below` under it.
 

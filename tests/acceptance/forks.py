@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 _HEAVY: Final = (
     "blobmove.cli.wiring", "blobmove.cli.doors", "blobmove.cli.planning", "blobmove.cli.flipping",
-    "blobmove.operations.copy", "blobmove.operations.verify", "blobmove.engine.large", "blobmove.engine.server_large", "blobmove.stores.rails.database", "blobmove.stores.inventory.arrow_rows",
-    "blobmove.views.progress", "aiobotocore.session", "aiobotocore.config", "aiobotocore.httpsession",
-    "azure.storage.blob.aio", "pyarrow.orc", "sqlite3", "uvloop",
+    "blobmove.operations.copy", "blobmove.operations.verify", "blobmove.engine.large", "blobmove.engine.server_large",
+    "blobmove.stores.rails.database", "blobmove.stores.inventory.arrow_rows", "blobmove.views.progress",
+    "aiobotocore.session", "aiobotocore.config", "aiobotocore.httpsession", "azure.storage.blob.aio", "pyarrow.orc",
+    "sqlite3", "uvloop",
 )  # fmt: skip
 
 

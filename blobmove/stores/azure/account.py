@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from anyio import Lock
 
 from blobmove.core.errors import AccessError, UsageError
+from blobmove.core.frozen import frozen
 from blobmove.core.model import Destination
 
 API_VERSION: Final = "2025-11-05"
@@ -31,7 +31,7 @@ class Authorizer(Protocol):
     def renew(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccountAccess:
     """Credentials as found, for the SDK and for the data path. The repr shows none of them."""
 

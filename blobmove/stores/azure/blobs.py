@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
 from blobmove.core.digests import azure_crc64, bare, from_base64, to_base64
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.core.headers import BlobProperties
 from blobmove.stores.azure.account import API_VERSION, Authorizer
 from blobmove.stores.azure.answers import error_of, pull_error_of
@@ -29,7 +30,7 @@ PLACEHOLDER: Final = "blobmove_placeholder"
 """The metadata name that marks an empty blob of put_placeholder."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Condition:
     """Under which a write may happen: nothing there yet, or exactly the blob with this etag."""
 
@@ -42,7 +43,7 @@ class Condition:
 ABSENT: Final = Condition()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlobFacts:
     """What Azure says of a blob: size in bytes, the stored Content-MD5 (16 bytes, may be missing), its etag.
 
@@ -57,7 +58,7 @@ class BlobFacts:
     placeholder: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """What Azure is to copy: a presigned URL, the ETag it must still have, `length` bytes from `offset` on."""
 
@@ -67,7 +68,7 @@ class Origin:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pulled:
     """A blob that Azure copied from a URL: its etag, and the MD5 Azure found in the bytes (None: it does not say)."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from blobmove.core.digests import bare, from_base64
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListedBlob:
     """One blob of a listing: size in bytes, stored Content-MD5 (16 bytes) where there is one."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
+
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,7 @@ NEEDED: Final = "rwcl"
 """Rights of a SAS for plan, copy and verify: read, write, create, list (docs/how-to/give-least-privileges.md)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SasFacts:
     """What a SAS says of itself. `missing`: letters of NEEDED it lacks; `ends`: None where a policy decides that."""
 

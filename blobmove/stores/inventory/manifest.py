@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from blobmove.core.frozen import frozen
 from blobmove.stores.inventory.columns import known_columns
 from blobmove.stores.inventory.faults import bad_manifest
 
@@ -18,7 +18,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MD5: Final = re.compile(r"[0-9a-fA-F]{32}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataFile:
     """One data file as the manifest names it: key in the destination bucket, bytes, MD5 in lower-case hex."""
 
@@ -27,7 +27,7 @@ class DataFile:
     md5: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """One report. `key` is the manifest's own; `created` is when the scan began, in UTC.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
 
 from blobmove.core.errors import RefusedError, UsageError
+from blobmove.core.frozen import frozen
 from blobmove.stores.inventory.faults import incomplete
 from blobmove.stores.inventory.manifest import Manifest, read_manifest
 
@@ -25,7 +25,7 @@ _SEARCH_DEPTH: Final = 6
 """How far below a local folder the dated folders may lie: a copied bucket has PREFIX/.../SOURCE/CONFIG-ID/."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Location:
     """What `--inventory` named. `bucket` is None for a local report, whose keys are then paths below `root`.
 
@@ -38,7 +38,7 @@ class Location:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """The report to be read, and what the operator should know about how it was chosen."""
 

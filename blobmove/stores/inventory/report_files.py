@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from anyio import to_thread
 
 from blobmove.core.errors import UsageError
+from blobmove.core.frozen import frozen
 
 
 class ReportFiles(Protocol):
@@ -23,7 +23,7 @@ class ReportFiles(Protocol):
         """Make the content of `key` readable at `path`. Raises FileNotFoundError where there is no such key."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FolderFiles:
     """ReportFiles of a local folder: keys are paths below `root`."""
 

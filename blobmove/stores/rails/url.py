@@ -6,11 +6,12 @@ Source of the forms: ActiveRecord's ConnectionUrlResolver (query options are mer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from blobmove.core.errors import UsageError
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ ESCAPES: Final = "in a password % : / @ # ? are written %25 %3A %2F %40 %23 %3F"
 _HINT: Final = f"DATABASE_URL=mysql2://USER:PASSWORD@HOST/DATABASE, postgresql://... or sqlite3:PATH; {ESCAPES}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DatabaseUrl:
     """A database as Rails names it. `database` is a path for SQLite; `socket` a path, None for TCP.
 

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
@@ -15,6 +14,7 @@ from anyio import Lock
 
 from blobmove.core.digests import bare
 from blobmove.core.errors import AccessError, BlobmoveError, Side, StoreError, UsageError
+from blobmove.core.frozen import frozen
 from blobmove.core.model import ObjectVersion
 from blobmove.core.secrets import redact
 from blobmove.stores.http import HttpClient
@@ -29,7 +29,7 @@ _DENIED: Final = frozenset({
 })
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class S3Settings:
     """Where a bucket is asked for. None: the standard variables and files decide. `addressing`: auto|path|virtual.
 

@@ -11,9 +11,10 @@ import hmac
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
+
+from blobmove.core.frozen import frozen
 
 _PATH_SAFE: Final = "/-_.~"
 _VALUE_SAFE: Final = "-_.~"
@@ -24,7 +25,7 @@ _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/\-_.~]*\Z").match
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credentials:
     """An access key; `token` for temporary ones. The repr shows no secret."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.digests import bare, from_base64, to_base64
 from blobmove.core.errors import Kind, Side, StoreError
+from blobmove.core.frozen import frozen
 from blobmove.stores.s3.answers import error_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _KINDS: Final = {
 _READING: Final = frozenset({Kind.MISSING, Kind.CHANGED, Kind.ARCHIVED})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SentPart:
     """A part as S3 has taken it: its ETag, and the CRC-64 it was sent with."""
 
@@ -42,7 +42,7 @@ class SentPart:
     crc64: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Joined:
     """An object that S3 has joined from parts: its ETag, and the CRC-64 of the whole (None: it does not say)."""
 
