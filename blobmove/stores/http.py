@@ -6,12 +6,12 @@ see. Every body fits in memory by construction (whole small objects, or one bloc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from blobmove import __version__
 from blobmove.core.errors import Kind, Side, StoreError
-from blobmove.stores.framing import CutShort, Silence, TooLong, WireError
+from blobmove.stores.framing import Answer, Body, CutShort, Silence, TooLong, WireError, has_controls
 from blobmove.stores.pool import CONNECT_SECONDS, READ_SECONDS, CannotConnect, Pool
 
 FLOOR_BYTES_PER_SECOND: Final = 32 * 1024
@@ -22,23 +22,7 @@ BODY_BYTES: Final = 64 * 1024 * 1024
 
 SLACK_BYTES: Final = 1024 * 1024
 
-Body = bytes | bytearray | memoryview
-
-
-class Answer:
-    """One HTTP answer, body read. Header names are in lower case; `unreadable` names headers nobody can read."""
-
-    __slots__ = ("body", "etag", "headers", "status", "unreadable")
-
-    def __init__(
-        self, status: int, headers: Mapping[str, str], body: Body, unreadable: tuple[str, ...] = ()
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.unreadable = unreadable
-        self.etag = headers.get("etag", "").strip('" ')
-        """The ETag without its quotes; empty where there is none."""
+__all__ = ["BODY_BYTES", "FLOOR_BYTES_PER_SECOND", "Answer", "Body", "HttpClient"]
 
 
 class HttpClient:
@@ -47,7 +31,7 @@ class HttpClient:
     def __init__(self, side: Side, *, ca_file: str | None = None) -> None:
         self._side = side
         self._pool = Pool(ca_file=ca_file)
-        self._fronts: dict[str, tuple[bool, str, int]] = {}
+        self._fronts: dict[str, tuple[bool, str]] = {}
 
     async def send(
         self,
@@ -68,38 +52,41 @@ class HttpClient:
         """
         slash = url.index("/", 8)
         origin = url[:slash]
-        whole, front, lines = self._fronts.get(origin) or self._front(origin)
-        head = f"{method} {url if whole else url[slash:]}{front}"
-        for name, value in headers:
-            head += f"{name}: {value}\r\n"
-        lines += len(headers)
-        if head.count("\n") != lines or head.count("\r") != lines or "\0" in head or not head.isascii():
-            raise StoreError(self._side, Kind.REJECTED, "HeaderRefused", "a header value that HTTP cannot carry")
-        most = max(BODY_BYTES, expect_bytes + SLACK_BYTES)
+        whole, front = self._fronts.get(origin) or self._front(origin)
+        target = url if whole else url[slash:]
+        lines = [f"{name}: {value}" for name, value in headers]
+        self._require_plain(target + "".join(lines))
         if body:
-            head += f"content-length: {len(body)}\r\n\r\n"
-            expect_bytes += len(body)
-        else:
-            head += "content-length: 0\r\n\r\n" if method == "PUT" else "\r\n"
+            lines.append(f"content-length: {len(body)}")
+        elif method == "PUT":
+            lines.append("content-length: 0")
+        lines.append("\r\n")  # the end of the line before, and the empty line
+        head = f"{method} {target}{front}" + "\r\n".join(lines)
+        size = expect_bytes + len(body) if body else expect_bytes
         try:
-            reply = await self._pool.ask(
+            return await self._pool.ask(
                 origin, head.encode("ascii"), body,
-                seconds=CONNECT_SECONDS + READ_SECONDS + expect_bytes / FLOOR_BYTES_PER_SECOND,
-                head_only=method == "HEAD", late=late, most=most,
+                seconds=CONNECT_SECONDS + READ_SECONDS + size / FLOOR_BYTES_PER_SECOND,
+                head_only=method == "HEAD", late=late, most=max(BODY_BYTES, expect_bytes + SLACK_BYTES),
             )
         except WireError as error:
             raise self._translate(error) from None
-        return Answer(reply.status, reply.headers, reply.body, reply.unreadable)
 
     async def close(self) -> None:
         """Close all connections; requests on their way end with StoreError."""
         await self._pool.close()
 
-    def _front(self, origin: str) -> tuple[bool, str, int]:
-        """What every request to `origin` has behind its target, and how many lines that makes.
+    def _require_plain(self, text: str) -> None:
+        """Raises StoreError where a part of a head would be more than its line, or is not ASCII."""
+        if has_controls(text) or not text.isascii():
+            raise StoreError(self._side, Kind.REJECTED, "HeaderRefused", "a header value that HTTP cannot carry")
+
+    def _front(self, origin: str) -> tuple[bool, str]:
+        """What every request to `origin` has behind its target.
 
         First: whether the target is the whole URL there, as a proxy wants it where nothing is encrypted.
         """
+        self._require_plain(origin)
         try:
             place = self._pool.place(origin)
         except WireError as error:
@@ -109,9 +96,8 @@ class HttpClient:
         proxied = place.proxy is not None and not place.encrypted
         if proxied and place.proxy is not None:
             front += place.proxy.allowed
-        told = proxied, front, front.count("\n")
-        self._fronts[origin] = told
-        return told
+        self._fronts[origin] = proxied, front
+        return proxied, front
 
     def _translate(self, error: WireError) -> StoreError:
         if isinstance(error, CannotConnect):

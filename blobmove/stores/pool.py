@@ -14,8 +14,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from blobmove.core.errors import UsageError
-from blobmove.stores.framing import Reply, Silence, WireError
-from blobmove.stores.wire import Buffer, Connection, room
+from blobmove.stores.framing import Answer, Body, Silence, WireError
+from blobmove.stores.wire import Connection, room
 
 CONNECT_SECONDS: Final = 15.0
 READ_SECONDS: Final = 90.0
@@ -69,8 +69,8 @@ class Pool:
         self._closed = False
 
     async def ask(
-        self, origin: str, head: bytes, body: Buffer | None, *, seconds: float, head_only: bool, late: bool, most: int
-    ) -> Reply:
+        self, origin: str, head: bytes, body: Body | None, *, seconds: float, head_only: bool, late: bool, most: int
+    ) -> Answer:
         """One request to `origin` (scheme and authority) and its whole answer, within `seconds`.
 
         `late`: silence is not looked at, the answer may take as long as it takes. `most`: the longest body, in bytes.

@@ -16,9 +16,10 @@ from blobmove.stores.framing import (
     CHUNKED,
     HEAD_BYTES,
     UNTIL_CLOSE,
+    Answer,
+    Body,
     Chunks,
     CutShort,
-    Reply,
     TooLong,
     WireError,
     body_length,
@@ -34,8 +35,6 @@ without copying. Smaller pieces cost more rounds of the loop, larger ones gain n
 
 _HUGE_BYTES: Final = 4 * 1024 * 1024
 _HUGE: Final[int | None] = getattr(mmap, "MADV_HUGEPAGE", None)
-
-Buffer = bytes | bytearray | memoryview
 
 
 def room() -> memoryview:
@@ -67,8 +66,8 @@ class Connection(asyncio.BufferedProtocol):
         self._rest: memoryview | None = None  # the part of _body that is still to come
         self._chunks: Chunks | None = None
         self._tail: bytearray | None = None  # a body that ends with the connection
-        self._reply: Reply | None = None
-        self._answer: asyncio.Future[Reply] | None = None
+        self._reply: Answer | None = None
+        self._answer: asyncio.Future[Answer] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._head_only = False
         self._most = 0
@@ -81,7 +80,7 @@ class Connection(asyncio.BufferedProtocol):
         self.idle_since = 0.0
         self.late = False
 
-    async def ask(self, head: bytes, body: Buffer | None, *, head_only: bool, most: int) -> Reply:
+    async def ask(self, head: bytes, body: Body | None, *, head_only: bool, most: int) -> Answer:
         """Send one request and wait for its answer, whose body may have `most` bytes.
 
         Raises WireError. After that, and after a cancellation, it is closed.
@@ -89,7 +88,7 @@ class Connection(asyncio.BufferedProtocol):
         self._head_only = head_only
         self._most = most
         self.heard_at = self._loop.time()
-        answer: asyncio.Future[Reply] = self._loop.create_future()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
         try:
             if not body:
@@ -107,7 +106,7 @@ class Connection(asyncio.BufferedProtocol):
         finally:
             self._answer = None
 
-    async def _write_in_pieces(self, body: Buffer, answer: asyncio.Future[Reply]) -> None:
+    async def _write_in_pieces(self, body: Body, answer: asyncio.Future[Answer]) -> None:
         view = memoryview(body)
         for start in range(0, len(view), PIECE_BYTES):
             if answer.done() or not self.open:
@@ -210,7 +209,7 @@ class Connection(asyncio.BufferedProtocol):
                 raise WireError("a protocol that nobody asked for")
             # 100 Continue and its like announce the real answer
 
-    def _begin(self, reply: Reply, data: bytes) -> None:
+    def _begin(self, reply: Answer, data: bytes) -> None:
         self._closes = reply.closes
         length = body_length(reply, self._head_only)
         came = len(data)
@@ -233,7 +232,7 @@ class Connection(asyncio.BufferedProtocol):
             self._tail = bytearray()
         self._go_on(reply, data)
 
-    def _go_on(self, reply: Reply, data: bytes) -> None:
+    def _go_on(self, reply: Answer, data: bytes) -> None:
         """A body of unknown length."""
         if self._chunks is not None:
             self._data = self._chunks.feed(data)
@@ -245,9 +244,10 @@ class Connection(asyncio.BufferedProtocol):
             if len(self._tail) > self._most:
                 raise TooLong("more bytes came than were asked for")
 
-    def _end(self, reply: Reply, body: Buffer, *, extra: bool = False) -> None:
+    def _end(self, reply: Answer, body: Body, *, extra: bool = False) -> None:
         reply.body = body
-        self._reply = self._body = self._rest = self._chunks = self._tail = None
+        if self._reply is not None:  # else it came whole, in one piece: as most do
+            self._reply = self._body = self._rest = self._chunks = self._tail = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(reply)
         if extra:

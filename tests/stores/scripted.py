@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from blobmove.stores.framing import Reply
+from blobmove.stores.framing import Answer
 from blobmove.stores.pool import Pool
 
 LOOPS = [("asyncio", {"use_uvloop": True}), ("asyncio", {"use_uvloop": False})]
@@ -151,6 +151,6 @@ async def no_complaints() -> AsyncIterator[None]:
 
 async def ask(
     pool: Pool, origin: str, head: bytes = ASK, body: bytes | None = None, *, seconds: float = 60, late: bool = False
-) -> Reply:
+) -> Answer:
     """One request through a pool."""
     return await pool.ask(origin, head, body, seconds=seconds, head_only=False, late=late, most=MOST)

@@ -61,6 +61,14 @@ def test_repeated_headers_are_one() -> None:
     assert parse_head(_head("Vary: a", "x: 1", "vary: b")).headers["vary"] == "a, b"
 
 
+def test_that_a_name_has_been_seen_before_excuses_nothing() -> None:
+    parse_head(_head("Vary: a", "x-seen: 1"))
+
+    with pytest.raises(WireError):
+        parse_head(_head("x-seen: 1", "Vary"))
+    assert parse_head(_head("Vary: a", "x-seen: 1", "Vary: b")).headers == {"vary": "a, b", "x-seen": "1"}
+
+
 def test_values_in_utf_8_are_kept_and_others_named() -> None:
     head = b"HTTP/1.1 200 OK\r\nx-amz-meta-a: K\xc3\xb6ln\r\nx-amz-meta-b: K\xf6ln\r\nx-amz-meta-c: plain"
 

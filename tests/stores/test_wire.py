@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blobmove.stores import wire
-from blobmove.stores.framing import CutShort, Reply, TooLong, WireError
+from blobmove.stores.framing import Answer, CutShort, TooLong, WireError
 from blobmove.stores.wire import PIECE_BYTES, ROOM_BYTES, Connection, memory_for, room
 from tests.stores.scripted import ASK, CHUNKED, ENDLESS, LOOPS, MOST, OK, SIZED, no_complaints
 
@@ -65,7 +65,7 @@ def _feed(connection: Connection, data: bytes) -> None:
 
 async def _told(
     pieces: list[bytes], *, most: int = MOST, head_only: bool = False, eof: bool = False
-) -> tuple[Reply, Connection]:
+) -> tuple[Answer, Connection]:
     connection, _ = _connection()
     asking = asyncio.ensure_future(connection.ask(ASK, None, head_only=head_only, most=most))
     await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from blobmove.stores.framing import CutShort, Reply, WireError
+from blobmove.stores.framing import Answer, CutShort, WireError
 from blobmove.stores.wire import Connection, room
 from tests.stores.scripted import (
     ASK,
@@ -49,11 +49,11 @@ async def opened() -> AsyncIterator[Callable[[int], Any]]:
         await asyncio.sleep(0)
 
 
-async def _one(script: Script, opened: Callable[[int], Any], body: bytes | None = None) -> Reply:
+async def _one(script: Script, opened: Callable[[int], Any], body: bytes | None = None) -> Answer:
     async with serving(script) as server:
         connection = await opened(server.port)
         head = b"PUT / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body) if body else ASK
-        return cast(Reply, await connection.ask(head, body, head_only=False, most=MOST))
+        return cast(Answer, await connection.ask(head, body, head_only=False, most=MOST))
 
 
 async def test_one_connection_carries_many_requests(opened: Callable[[int], Any]) -> None:
