@@ -42,7 +42,7 @@ class MoveBatch:
         s3, azure = self.bench.s3.concurrency, self.bench.azure.concurrency
         await Pipeline(
             pages=lambda: _page(small), act=self._act, record=self._record, places=lambda: s3.slots + azure.slots,
-            stop=self.stop, hold=_go_on,
+            stop=self.stop,
             large=Large(lambda: _page(large), lambda one: one.size or 0, self.bench.lane),
         ).run()
 
@@ -88,7 +88,7 @@ class ReadBatch:
         level = self.bench.azure.concurrency
         await Pipeline(
             pages=lambda: _page(copies), act=self._act, record=self._record, places=lambda: level.slots,
-            stop=self.stop, hold=_go_on,
+            stop=self.stop,
         ).run()
 
     async def _act(self, copy: ProvenCopy) -> tuple[int, str] | None:
@@ -112,7 +112,3 @@ class ReadBatch:
 async def _page(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:
     if items:
         yield items
-
-
-async def _go_on() -> None:
-    return

@@ -45,7 +45,7 @@ class Work:
     large_pages: Pages
     record: Callable[[Results], Awaitable[None]]
     left: Callable[[], int]
-    hold: Callable[[], Awaitable[None]]
+    hold: Callable[[], Awaitable[None]] | None
     failed: Callable[[BlobmoveError], None]
     explain: Callable[[StoreError], BlobmoveError]
     stop: Stop

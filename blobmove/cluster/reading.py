@@ -48,7 +48,7 @@ class Readers:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(roster.watch, reading.stop, reading.failed)
             await Pipeline(
-                pages=self._batches, act=self._act, record=self._record, stop=reading.stop, hold=_go_on,
+                pages=self._batches, act=self._act, record=self._record, stop=reading.stop,
                 places=lambda: max(1, batches_out(roster.threads)), long_pieces=True,
             ).run()
             tasks.cancel_scope.cancel()
@@ -111,7 +111,3 @@ class Readers:
 
     async def _record(self, batches: list[list[Seen]]) -> None:
         await self.reading.record([seen for batch in batches for seen in batch])
-
-
-async def _go_on() -> None:
-    return

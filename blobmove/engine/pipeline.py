@@ -49,8 +49,8 @@ class Large(Generic[T]):
 class Pipeline(Generic[T, R]):
     """What flows where. `act` never raises for an object's sake; `record` is called with batches, one at a time.
 
-    `pages` yields lists of work; `places` tells how many may be acted on at once now; `hold` is awaited before each
-    piece of work and may delay it (pause file). With `long_pieces` somebody always waits for the next page.
+    `pages` yields lists of work; `places` tells how many may be acted on at once now; `hold`, if any, is awaited before
+    each piece of work and may delay it (pause file). With `long_pieces` somebody always waits for the next page.
     """
 
     pages: Pages[T]
@@ -58,7 +58,7 @@ class Pipeline(Generic[T, R]):
     record: Callable[[list[R]], Awaitable[None]]
     places: Callable[[], int]
     stop: Stop
-    hold: Callable[[], Awaitable[None]]
+    hold: Callable[[], Awaitable[None]] | None = None
     large: Large[T] | None = None
     long_pieces: bool = False
 
@@ -216,7 +216,8 @@ class _Shift(Generic[T, R]):
             self.others.page or self._large_is_next() is not None or self._nobody_waits()
         ):
             self.hire()
-        await line.hold()
+        if line.hold is not None:
+            await line.hold()
         if line.stop.is_set():
             return  # fed, but not begun: it stays as it was
         result = await line.act(item)

@@ -97,7 +97,7 @@ class Copy:
         recorder = self._recorder
         await crew.run(Work(
             pages=self._pages, large_pages=self._large_pages, record=recorder.record, stop=self.stop,
-            left=lambda: recorder.running.objects[State.PENDING], hold=recorder.frame.hold,
+            left=lambda: recorder.running.objects[State.PENDING], hold=recorder.frame.pauses,
             failed=recorder.frame.stop_for, explain=explain,
         ))
 
@@ -105,7 +105,7 @@ class Copy:
         s3, azure = self.bench.s3.concurrency, self.bench.azure.concurrency
         await Pipeline(
             pages=self._pages, act=self._act, record=self._recorder.record, places=lambda: s3.slots + azure.slots,
-            stop=self.stop, hold=self._recorder.frame.hold,
+            stop=self.stop, hold=self._recorder.frame.pauses,
             large=Large(self._large_pages, lambda transfer: transfer.size or 0, self.bench.lane),
         ).run()
 

@@ -106,7 +106,7 @@ class Reverse:
         s3, azure = self.bench.s3.concurrency, self.bench.azure.concurrency
         await Pipeline(
             pages=self._pages, act=self._act, record=self._recorder.record, places=lambda: s3.slots + azure.slots,
-            stop=self.stop, hold=self._recorder.frame.hold,
+            stop=self.stop, hold=self._recorder.frame.pauses,
         ).run()
         if not self.stop.is_set():
             await self._recorder.decide_held()

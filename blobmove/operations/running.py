@@ -83,6 +83,11 @@ class Frame:
         """Whether the pause file is there."""
         return self.throttle_file is not None and self.throttle_file.exists()
 
+    @property
+    def pauses(self) -> Effect | None:
+        """What each object is to wait for: nothing, where no pause file was named."""
+        return self.hold if self.throttle_file is not None else None
+
     async def hold(self) -> None:
         """Wait while the pause file is there, unless the run is to stop."""
         while self.throttle_file is not None and self.paused() and not self.stop.is_set():

@@ -173,7 +173,7 @@ class Verify:
         level = self.bench.azure.concurrency
         await Pipeline(
             pages=self._pages, act=self._read, record=self._record, places=lambda: level.slots,
-            stop=self.stop, hold=self._no_pause,
+            stop=self.stop,
         ).run()
 
     async def _pages(self) -> AsyncIterator[Sequence[ProvenCopy]]:
@@ -210,9 +210,6 @@ class Verify:
             self._count(seen)
         await self._mark([seen.copy.id for seen in found if not seen.difference],
                          [seen.copy.id for seen in found if seen.difference])
-
-    async def _no_pause(self) -> None:
-        return
 
     # Both ways.
 
