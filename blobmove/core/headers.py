@@ -55,16 +55,25 @@ def blob_properties(headers: Mapping[str, str], names: MetadataNames) -> tuple[B
     Raises MetadataRefused (`metadata-name`, `metadata-collision`, `metadata-too-large`).
     """
     told = headers.get
+    has_metadata, lost = _told_of(tuple(headers))
+    if lost:
+        lost = tuple(name for name in lost if headers[name] != "0")
     known = _without_metadata(
         told("content-type"), told("content-encoding"), told("content-language"), told("content-disposition"),
-        told("cache-control"), tuple(name for name in _LOST if name in headers and headers[name] != "0"),
+        told("cache-control"), lost,
     )
-    if _META not in "\n".join(headers):  # one look for all names: most objects have no metadata
+    if not has_metadata:
         return known
     properties, already = known
     notes: list[str] = []
     metadata = _metadata(headers, names, notes)
     return replace(properties, metadata=metadata), tuple(dict.fromkeys((*notes, *already)))
+
+
+@lru_cache(maxsize=1024)
+def _told_of(names: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Whether there is metadata among these headers, and which cannot be kept: answers differ in few of them."""
+    return any(name.startswith(_META) for name in names), tuple(name for name in _LOST if name in names)
 
 
 @lru_cache(maxsize=4096)

@@ -92,6 +92,8 @@ class Transfer:
 class State(StrEnum):
     """Where a planned object stands. In flight is not a state: a crash must leave nothing to clean up."""
 
+    __hash__ = str.__hash__  # an Enum's own is written in Python, and every object is looked up by its state
+
     PENDING = "pending"
     COPIED = "copied"
     PRESENT = "present"
@@ -115,6 +117,8 @@ UNWELL_STATES = (State.REFUSED, State.CHANGED, State.CONFLICT, State.FAILED)
 
 class Proof(StrEnum):
     """The checksum by which a copy was proven, in order of preference (design section 4)."""
+
+    __hash__ = str.__hash__
 
     ETAG_MD5 = "etag-md5"
     CRC64NVME = "crc64nvme"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from blobmove.core.digests import stored_checksums
@@ -71,7 +72,13 @@ def _from_row(bench: Bench, transfer: Transfer) -> Source | None:
     way = way_of(evidence, transfer.size, described=False, most=bench.options.whole_pull_limit)
     if way.way is Way.ASK:
         return None
-    return Source(transfer, transfer.etag, transfer.size, BlobProperties(content_type), (), way)
+    return Source(transfer, transfer.etag, transfer.size, _of_type(content_type), (), way)
+
+
+@lru_cache(maxsize=1024)
+def _of_type(content_type: str) -> BlobProperties:
+    """Kept, since what is made of them is kept by them (stores.azure.blobs)."""
+    return BlobProperties(content_type)
 
 
 async def _from_s3(bench: Bench, transfer: Transfer, attempts: Attempts) -> Source:

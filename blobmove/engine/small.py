@@ -40,18 +40,27 @@ async def move_small(bench: Bench, transfer: Transfer, attempts: Attempts) -> Ou
 
     Where bytes and checksum differ it is fetched again, at most MAX_CORRUPT times in all.
     """
-    async with bench.memory.hold(transfer.size or 1):
-        for attempt in range(1, MAX_CORRUPT + 1):
-            try:
-                answer = await _read(bench, transfer, attempts)
-                proven = await prove(bench, transfer, answer, attempts, last=attempt == MAX_CORRUPT)
-                return await _write(bench, transfer, answer, proven, attempts)
-            except StoreError as error:
-                if error.kind not in (Kind.CORRUPT, Kind.DISTURBED) or attempt == MAX_CORRUPT:
-                    raise
-                attempts.count += 1
-                if error.written_etag:
-                    transfer = replace(transfer, own_blob_etag=error.written_etag)
+    memory, size = bench.memory, transfer.size or 1
+    if not memory.take_now(size):
+        await memory.take(size)
+    try:
+        return await _move_in_memory(bench, transfer, attempts)
+    finally:
+        memory.give_back(size)
+
+
+async def _move_in_memory(bench: Bench, transfer: Transfer, attempts: Attempts) -> Outcome:
+    for attempt in range(1, MAX_CORRUPT + 1):
+        try:
+            answer = await _read(bench, transfer, attempts)
+            proven = await prove(bench, transfer, answer, attempts, last=attempt == MAX_CORRUPT)
+            return await _write(bench, transfer, answer, proven, attempts)
+        except StoreError as error:
+            if error.kind not in (Kind.CORRUPT, Kind.DISTURBED) or attempt == MAX_CORRUPT:
+                raise
+            attempts.count += 1
+            if error.written_etag:
+                transfer = replace(transfer, own_blob_etag=error.written_etag)
     raise AssertionError("unreachable")
 
 

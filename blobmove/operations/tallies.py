@@ -38,20 +38,20 @@ class Running:
 
     def settle(self, outcomes: Sequence[Outcome], planned_sizes: Sequence[int]) -> None:
         """Move recorded outcomes from pending to their states."""
-        numbers: dict[str, int] = {}  # by the text of the state: an enum is hashed in Python, for each of millions
-        sizes: dict[str, int] = {}
+        numbers: dict[State, int] = {}
+        sizes: dict[State, int] = {}
         for outcome, planned in zip(outcomes, planned_sizes, strict=True):
-            state, size = outcome.state.value, planned if outcome.size is None else outcome.size
+            state, size = outcome.state, planned if outcome.size is None else outcome.size
             numbers[state] = numbers.get(state, 0) + 1
             sizes[state] = sizes.get(state, 0) + size
         self.objects[State.PENDING] -= len(outcomes)
         self.bytes[State.PENDING] -= sum(planned_sizes)
-        for text, number in numbers.items():
-            self.objects[State(text)] += number
-            self.bytes[State(text)] += sizes[text]
+        for state, number in numbers.items():
+            self.objects[state] += number
+            self.bytes[state] += sizes[state]
         self.settled += len(outcomes)
         self.settled_bytes += sum(sizes.values())
-        self.failed += numbers.get(State.FAILED.value, 0)
+        self.failed += numbers.get(State.FAILED, 0)
 
     def totals(self) -> Totals:
         return Totals(dict(self.objects), dict(self.bytes))
