@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from blobmove.core.errors import UsageError
 from blobmove.stores.framing import Answer, Body, Silence, WireError
+from blobmove.stores.secure import secure
 from blobmove.stores.wire import Connection, room
 
 CONNECT_SECONDS: Final = 15.0
@@ -24,6 +25,9 @@ READ_SECONDS: Final = 90.0
 IDLE_SECONDS: Final = 4.0
 """A connection unused for so long is closed: servers close theirs after 5 s and more, and a request sent into that
 moment would be lost. In a run that has work none is idle for so long."""
+
+WATCHES: Final = os.name == "posix"
+"""Whether the event loop can watch a socket that is not its own; that of Windows cannot, and does TLS itself."""
 
 _LOOK_SECONDS: Final = 1.0
 _HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+\Z").match
@@ -145,18 +149,28 @@ class Pool:
         return connection
 
     async def _connect_to(self, loop: asyncio.AbstractEventLoop, place: Place) -> Connection:
-        certificates = self._trusted() if place.encrypted else None
-        if place.proxy is None:
-            _, connection = await loop.create_connection(
-                lambda: Connection(loop, self._room), place.host, place.port, ssl=certificates
-            )
+        way = place.proxy or place
+        _, connection = await loop.create_connection(lambda: Connection(loop, self._room), way.host, way.port)
+        if not place.encrypted:
             return connection
-        _, connection = await loop.create_connection(
-            lambda: Connection(loop, self._room), place.proxy.host, place.proxy.port
-        )
-        if certificates is not None:
-            await _tunnel(loop, connection, place, place.proxy, certificates)
-        return connection
+        if place.proxy is not None:
+            await _tunnel(connection, place, place.proxy)
+        return await self._encrypt(loop, connection, place.host)
+
+    async def _encrypt(self, loop: asyncio.AbstractEventLoop, plain: Connection, host: str) -> Connection:
+        """Speak TLS with `host` on a plain connection to it. Raises WireError, OSError; then it is closed."""
+        certificates = self._trusted()
+        if not plain.open:
+            raise CannotConnect("TLS: the other side spoke first, or closed the connection")
+        if WATCHES:
+            connection = Connection(loop, self._room)
+            await secure(loop, plain, connection, certificates, host)
+            return connection
+        transport = await loop.start_tls(plain.transport, plain, certificates, server_hostname=host)
+        if transport is None:
+            raise CannotConnect("TLS: the other side closed the connection")
+        plain.connection_made(transport)
+        return plain
 
     def _trusted(self) -> ssl.SSLContext:
         if self._certificates is None:
@@ -181,10 +195,8 @@ class Pool:
         self._watch = loop.call_later(_LOOK_SECONDS, self._look, loop) if waiting else None
 
 
-async def _tunnel(
-    loop: asyncio.AbstractEventLoop, connection: Connection, place: Place, proxy: Proxy, certificates: ssl.SSLContext
-) -> None:
-    """Let the proxy connect to `place`, and speak TLS with that. Raises WireError, OSError; then it is closed."""
+async def _tunnel(connection: Connection, place: Place, proxy: Proxy) -> None:
+    """Let the proxy connect to `place`. Raises CannotConnect, UnicodeError; then it is closed."""
     host = f"[{place.host}]" if ":" in place.host else place.host
     target = f"{host}:{place.port}"
     try:
@@ -204,10 +216,6 @@ async def _tunnel(
         raise CannotConnect(f"the proxy answered {reply.status}")
     if not connection.open:
         raise CannotConnect("the proxy said more than was asked")
-    transport = await loop.start_tls(connection.transport, connection, certificates, server_hostname=place.host)
-    if transport is None:
-        raise CannotConnect("the proxy closed the connection")
-    connection.connection_made(transport)
 
 
 def find_place(origin: str) -> Place:

@@ -120,6 +120,10 @@ class Connection(asyncio.BufferedProtocol):
         """Whether another request may follow: the last one went out whole and its answer allows it."""
         return self.open and not self._closes and not self.transport.get_write_buffer_size()
 
+    def within_body(self) -> bool:
+        """Whether what comes next belongs to a body of known length, and goes straight to where it stays."""
+        return self._rest is not None
+
     def look(self, now: float) -> None:
         """Note whether something of the request has gone since the last look: then it is not silent."""
         unsent = self.transport.get_write_buffer_size()

@@ -146,7 +146,7 @@ async def no_complaints() -> AsyncIterator[None]:
         await asyncio.sleep(0)
     finally:
         loop.set_exception_handler(None)
-    assert heard == []
+    assert heard == [], heard
 
 
 async def ask(

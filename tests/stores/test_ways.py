@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import blobmove.stores.pool as pool_module
 from blobmove.core.errors import UsageError
 from blobmove.stores.framing import WireError
 from blobmove.stores.pool import CannotConnect, Place, Pool, Proxy, find_place, trusted
@@ -60,8 +61,12 @@ def _put(body: bytes) -> bytes:
     return b"PUT / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body)
 
 
+@pytest.mark.parametrize("watches", [True, False], ids=["own", "event loop's"])
 @pytest.mark.parametrize("size", [10, PIECE_BYTES + 1, 9_000_000])
-async def test_bodies_go_and_come_over_tls(believing: Pool, papers: Certificates, size: int) -> None:
+async def test_bodies_go_and_come_over_tls(
+    believing: Pool, papers: Certificates, size: int, watches: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "WATCHES", watches)
     body = (bytes(range(251)) * (size // 251 + 1))[:size]
     async with serving(_echo, tls=_server_side(papers)) as server:
         for _ in range(2):

@@ -1,0 +1,307 @@
+"""TLS on the socket itself: records cut anywhere, ends with and without a farewell, keys renewed, slow readers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from blobmove.stores.framing import CutShort, WireError
+from blobmove.stores.pool import CannotConnect, Pool
+from blobmove.stores.secure import CORK, RECORD_BYTES, SLICE_BYTES, TURN_BYTES, SecureTransport
+from blobmove.stores.wire import PIECE_BYTES, Connection, room
+from tests.servers.certificates import make_certificates
+from tests.stores.scripted import (
+    ASK,
+    CHUNKED,
+    ENDLESS,
+    LOOPS,
+    OK,
+    SIZED,
+    Peer,
+    always,
+    ask,
+    no_complaints,
+    once,
+    serving,
+)
+
+pytestmark = pytest.mark.usefixtures("no_proxies")
+
+
+@pytest.fixture(scope="module", params=LOOPS, ids=["uvloop", "asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:  # noqa: ANN401 - as anyio has it
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
+    """The server's side of TLS, and the authority that vouches for it."""
+    made = make_certificates(tmp_path_factory.mktemp("secure"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made.certificate, made.key)
+    return context, made.authority
+
+
+@pytest.fixture
+async def pool(papers: tuple[ssl.SSLContext, Path]) -> AsyncIterator[Pool]:
+    async with no_complaints():
+        made = Pool(ca_file=str(papers[1]))
+        yield made
+        await made.close()
+
+
+def _put(body: bytes) -> bytes:
+    return b"PUT / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body)
+
+
+def _answer(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.parametrize("answer", [SIZED, CHUNKED])
+@pytest.mark.parametrize("step", [1, 7, 64])
+async def test_an_answer_in_small_records(
+    pool: Pool, papers: tuple[ssl.SSLContext, Path], answer: bytes, step: int
+) -> None:
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            for at in range(0, len(answer), step):
+                await peer.send(answer[at:at + step])
+
+    async with serving(script, tls=papers[0]) as server:
+        for _ in range(3):
+            assert bytes((await ask(pool, server.secure)).body) == b"hello world"
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("size", [RECORD_BYTES - 39, RECORD_BYTES, TURN_BYTES, TURN_BYTES + 1, 3 * TURN_BYTES + 5])
+async def test_a_body_of_any_length_comes_whole_and_nothing_is_left(
+    pool: Pool, papers: tuple[ssl.SSLContext, Path], size: int
+) -> None:
+    body = (bytes(range(251)) * (size // 251 + 1))[:size]
+    async with serving(always(_answer(body)), tls=papers[0]) as server:
+        for _ in range(3):
+            assert (await ask(pool, server.secure)).body == body
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("size", [1, RECORD_BYTES - 41, RECORD_BYTES, SLICE_BYTES + 1, PIECE_BYTES, 3 * PIECE_BYTES])
+async def test_a_body_goes_whole_to_a_slow_reader(
+    pool: Pool, papers: tuple[ssl.SSLContext, Path], size: int
+) -> None:
+    body = (bytes(range(251)) * (size // 251 + 1))[:size]
+    came: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        plug: socket.socket = peer.writer.get_extra_info("socket")
+        plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        while True:
+            came.append((await peer.request())[1])
+            await peer.send(OK)
+
+    async with serving(script, tls=papers[0]) as server:
+        for _ in range(2):
+            assert (await ask(pool, server.secure, _put(body), body)).status == 200
+        assert came == [body, body]
+        if CORK is not None:  # else the last records of the next request may wait for 200 ms
+            transport = cast(SecureTransport, pool._warm[server.secure][0].transport)
+            assert transport._sock.getsockopt(socket.IPPROTO_TCP, CORK) == 0
+
+
+async def test_two_answers_in_one_record_end_the_connection(pool: Pool, papers: tuple[ssl.SSLContext, Path]) -> None:
+    async with serving(always(SIZED + OK), tls=papers[0]) as server:
+        for _ in range(2):
+            assert (await ask(pool, server.secure)).body == b"hello world"
+        assert server.connections == 2
+
+
+async def test_more_than_the_body_in_its_last_record_ends_the_connection(
+    pool: Pool, papers: tuple[ssl.SSLContext, Path]
+) -> None:
+    """The rest is held by OpenSSL, where no event loop sees it."""
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(SIZED[:-5])
+        await asyncio.sleep(0.05)  # so that the body is read into its own memory
+        await peer.send(SIZED[-5:] + OK)
+        await asyncio.Event().wait()
+
+    async with serving(script, tls=papers[0]) as server:
+        assert (await ask(pool, server.secure)).body == b"hello world"
+        assert not any(one.open for one in pool._warm[server.secure])
+
+
+async def test_a_body_that_ends_with_the_connection_needs_a_farewell(
+    pool: Pool, papers: tuple[ssl.SSLContext, Path]
+) -> None:
+    """Without close_notify anybody on the way may have cut it (RFC 9112, section 9.8)."""
+    async def rude(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(ENDLESS)
+        peer.writer.transport.abort()
+
+    async with serving(once(ENDLESS), tls=papers[0]) as server:
+        assert (await ask(pool, server.secure)).body == b"hello world"
+    async with serving(rude, tls=papers[0]) as server:
+        with pytest.raises(CutShort):
+            await ask(pool, server.secure)
+
+
+async def test_a_farewell_without_an_end_is_an_end(pool: Pool, papers: tuple[ssl.SSLContext, Path]) -> None:
+    """close_notify comes, and the TCP connection stays open."""
+    done = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(SIZED[:-1])
+        peer.writer.close()  # the farewell: the event loop closes the socket when it was answered
+        await done.wait()
+
+    async with serving(script, tls=papers[0]) as server:
+        with pytest.raises(CutShort, match="closed by the other side"):
+            await ask(pool, server.secure)
+        done.set()
+
+
+async def test_a_server_that_ends_instead_of_a_handshake(pool: Pool) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.read(1)
+
+    async with serving(script) as server:
+        with pytest.raises(CannotConnect, match="TLS: the other side closed"):
+            await ask(pool, server.secure)
+
+
+class _Plug:
+    """A TLS socket by a script: each entry is an error to raise, or what is read or how much is written."""
+
+    def __init__(self) -> None:
+        self.reads: list[bytes | Exception] = []
+        self.writes: list[Exception] = []
+        self.written = b""
+
+    def fileno(self) -> int:
+        return 7
+
+    def pending(self) -> int:
+        return 0
+
+    def recv_into(self, into: memoryview) -> int:
+        found = self.reads.pop(0) if self.reads else ssl.SSLWantReadError()
+        if isinstance(found, Exception):
+            raise found
+        into[:len(found)] = found
+        return len(found)
+
+    def send(self, data: memoryview) -> int:
+        if self.writes:
+            raise self.writes.pop(0)
+        self.written += data
+        return len(data)
+
+    def setsockopt(self, *words: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Loop:
+    """Which events of the socket are watched."""
+
+    def __init__(self) -> None:
+        self.readable: Any = None
+        self.writable: Any = None
+
+    def add_reader(self, fd: int, call: Any) -> None:  # noqa: ANN401 - a callback
+        self.readable = call
+
+    def add_writer(self, fd: int, call: Any) -> None:  # noqa: ANN401 - a callback
+        self.writable = call
+
+    def remove_reader(self, fd: int) -> None:
+        self.readable = None
+
+    def remove_writer(self, fd: int) -> None:
+        self.writable = None
+
+
+@pytest.fixture
+async def wired() -> tuple[_Plug, _Loop, Connection]:
+    plug, watched = _Plug(), _Loop()
+    connection = Connection(asyncio.get_running_loop(), room())
+    connection.connection_made(SecureTransport(cast(Any, watched), cast(Any, plug), connection))
+    return plug, watched, connection
+
+
+async def test_reading_that_has_to_write_first_goes_on_when_there_is_room(
+    wired: tuple[_Plug, _Loop, Connection]
+) -> None:
+    """New keys are answered by the side that reads (RFC 8446, section 4.6.3)."""
+    plug, watched, connection = wired
+    asking = asyncio.ensure_future(connection.ask(ASK, None, head_only=False, most=100))
+    await asyncio.sleep(0)
+    plug.reads = [ssl.SSLWantWriteError(), SIZED]
+
+    watched.readable()
+    assert watched.writable is not None
+    watched.writable()
+
+    assert (await asking).body == b"hello world"
+    watched.writable()
+    assert watched.writable is None, "nothing waits for room any more"
+
+
+async def test_writing_that_has_to_read_first_goes_on_when_something_came(
+    wired: tuple[_Plug, _Loop, Connection]
+) -> None:
+    plug, watched, connection = wired
+    plug.writes = [ssl.SSLWantReadError()]
+    asking = asyncio.ensure_future(connection.ask(ASK, None, head_only=False, most=100))
+    await asyncio.sleep(0)
+    assert (plug.written, watched.writable) == (b"", None)
+
+    watched.readable()
+    assert plug.written == ASK
+
+    plug.reads = [SIZED]
+    watched.readable()
+    assert (await asking).body == b"hello world"
+
+
+async def test_what_found_no_room_is_offered_again_as_it_was(wired: tuple[_Plug, _Loop, Connection]) -> None:
+    plug, watched, connection = wired
+    plug.writes = [ssl.SSLWantWriteError()]
+    body = bytes(range(200)) * 1000
+    asking = asyncio.ensure_future(connection.ask(ASK, body, head_only=False, most=100))
+    await asyncio.sleep(0)
+    assert connection.transport.get_write_buffer_size() == len(ASK) + len(body)
+
+    watched.writable()
+    assert (plug.written, connection.transport.get_write_buffer_size()) == (ASK + body, 0)
+    assert watched.writable is None
+
+    plug.reads = [SIZED]
+    watched.readable()
+    assert (await asking).status == 206
+
+
+async def test_a_mistake_of_ours_is_not_swallowed(wired: tuple[_Plug, _Loop, Connection]) -> None:
+    plug, watched, connection = wired
+    asking = asyncio.ensure_future(connection.ask(ASK, None, head_only=False, most=100))
+    await asyncio.sleep(0)
+    plug.reads = [ZeroDivisionError()]
+
+    with pytest.raises(ZeroDivisionError):
+        watched.readable()
+
+    with pytest.raises(WireError):
+        await asking
+    assert watched.readable is None
