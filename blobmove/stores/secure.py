@@ -28,9 +28,6 @@ SLICE_BYTES: Final = 4 * RECORD_BYTES
 TURN_BYTES: Final = 256 * 1024
 """How much one connection takes in before the others of the event loop have their turn."""
 
-CORK: Final[int | None] = getattr(socket, "TCP_CORK", None)
-"""Linux has it: what fills no segment waits until the cork is taken out, 200 ms at the most."""
-
 
 class _Watch(Protocol):
     def __call__(self, fd: int, callback: Callable[..., object], /, *args: object) -> object: ...
@@ -115,7 +112,6 @@ class SecureTransport(asyncio.Transport):
         self._watching = False  # told when there is room to write
         self._reading_writes = False  # reading has to write first, as when keys are renewed
         self._paused = False
-        self._corked = False
         loop.add_reader(self._fd, self._readable)
 
     def write(self, data: Body) -> None:
@@ -228,7 +224,6 @@ class SecureTransport(asyncio.Transport):
     def _send(self) -> None:
         """Encrypt and send what there is room for. What waits stays as it is: OpenSSL wants to see it again."""
         unsent = self._unsent
-        self._cork(self._unsent_bytes > SLICE_BYTES)
         try:
             while unsent:
                 part = unsent[0]
@@ -243,15 +238,8 @@ class SecureTransport(asyncio.Transport):
         except ssl.SSLWantReadError:
             self._watch(False)
         else:
-            self._cork(False)
             self._watch(self._reading_writes)
         self._pace()
-
-    def _cork(self, wanted: bool) -> None:
-        """Let the kernel gather records into full segments while more follow: it costs less than one send each."""
-        if CORK is not None and wanted != self._corked:
-            self._corked = wanted
-            self._sock.setsockopt(socket.IPPROTO_TCP, CORK, wanted)
 
     def _watch(self, wanted: bool) -> None:
         if wanted != self._watching:
