@@ -248,7 +248,7 @@ async def test_reading_that_has_to_write_first_goes_on_when_there_is_room(
     assert watched.writable is not None
     watched.writable()
 
-    assert (await asking).body == b"hello world"
+    assert (await asyncio.wait_for(asking, 5)).body == b"hello world"
     watched.writable()
     assert watched.writable is None, "nothing waits for room any more"
 
