@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import blobmove.cli
+from blobmove.cli import approval
 from tests.cli.fakes import FakeWiring
 
 if TYPE_CHECKING:
@@ -32,3 +34,13 @@ def wiring(monkeypatch: pytest.MonkeyPatch) -> FakeWiring:
     monkeypatch.setitem(sys.modules, "blobmove.cli.wiring", fake)
     monkeypatch.setattr(blobmove.cli, "wiring", fake, raising=False)
     return fake
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Somebody sits there; what is written into this is what they type."""
+    typed = io.StringIO()
+    monkeypatch.setattr(approval, "can_ask", lambda shared: not shared.no_input)
+    monkeypatch.setattr("blobmove.cli.commands.copy.can_ask", lambda shared: not shared.no_input)
+    monkeypatch.setattr(sys, "stdin", typed)
+    return typed

@@ -1,4 +1,4 @@
-"""A wiring that remembers what it was asked for and answers with the examples."""
+"""A wiring that remembers what it was asked for and answers with the examples, and a hand that types."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from blobmove.core.results import Totals
 from tests.views.examples import DIAGNOSIS, FLIP, PLAN, RUNS, SAMPLE, STATUS, SUMMARY, VERIFY
 
 if TYPE_CHECKING:
+    import io
     from pathlib import Path
 
     from blobmove.checkpoint.journal import FlipRun
@@ -91,3 +92,11 @@ class FakeWiring:
     def list_flip_runs(self, checkpoint: Path) -> Sequence[FlipRun]:
         """Answers with two runs."""
         return self.runs
+
+
+def types_in(terminal: io.StringIO, text: str) -> None:
+    """Type a line."""
+    terminal.seek(0)
+    terminal.truncate()
+    terminal.write(text + "\n")
+    terminal.seek(0)

@@ -1,63 +1,31 @@
-"""Each command: what it asks for, what it tells, and its exit code."""
+"""Each command but `copy` and `flip-service`: what it asks for, what it tells, and its exit code."""
 
 from __future__ import annotations
 
-import io
 import json
-import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from blobmove.cli import approval
 from blobmove.cli.app import main
 from blobmove.core.crew import workers_for
-from blobmove.core.errors import AccessError
-from blobmove.core.flip_settings import FlipSettings
-from blobmove.core.model import Destination, Source, State
+from blobmove.core.model import Destination, Source
 from blobmove.core.plan_settings import DoctorSettings, PlanSettings
-from blobmove.core.results import Totals
 from blobmove.core.settings import (
-    AccessTier,
-    Address,
     Addressing,
-    CopySettings,
     DatabaseAuth,
     How,
-    IfExists,
     ReportSettings,
     StatusSettings,
     VerifySettings,
 )
-from blobmove.core.timetable import parse_timetable
-from blobmove.core.units import MIB
-from tests.views.examples import FLIP, PLAN
+from tests.views.examples import PLAN
 
 if TYPE_CHECKING:
     from tests.cli.fakes import FakeWiring
 
 DESTINATION = "https://acme.blob.core.windows.net/uploads"
-STARTED = Totals({State.COPIED: 5, State.PENDING: 5}, {})
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """Somebody sits there; what is written into this is what they type."""
-    typed = io.StringIO()
-    monkeypatch.setattr(approval, "can_ask", lambda shared: not shared.no_input)
-    monkeypatch.setattr("blobmove.cli.commands.copy.can_ask", lambda shared: not shared.no_input)
-    monkeypatch.setattr(sys, "stdin", typed)
-    return typed
-
-
-def types_in(terminal: io.StringIO, text: str) -> None:
-    """Type a line."""
-    terminal.seek(0)
-    terminal.truncate()
-    terminal.write(text + "\n")
-    terminal.seek(0)
 
 
 def test_plan_passes_on_every_flag(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,180 +79,11 @@ def test_a_first_plan_without_destination_is_shown_a_container_that_fits(capsys:
     assert "https://ACCOUNT.blob.core.windows.net/my-bucket" in capsys.readouterr().err
 
 
-def test_copy_passes_on_every_flag(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
-    wiring.code = 1
-    assert main([
-        "copy", "--resume", "--retry-failed", "--concurrency", "32", "--max-memory", "128MiB", "--bandwidth",
-        "08:00,50M 19:00,off", "--block-size", "4MiB", "--whole-object-limit", "1MiB", "--if-exists", "fail",
-        "--access-tier", "cool", "--max-duration", "2h", "--max-errors", "0", "--throttle-file", "slow",
-        "--metrics-addr", "127.0.0.1:0"]) == 1
-    assert wiring.asked == [CopySettings(
-        resume=True, retry_failed=True, concurrency=32, max_memory=128 * MIB,
-        bandwidth=parse_timetable("08:00,50M 19:00,off"), block_size=4 * MIB, whole_object_limit=MIB,
-        if_exists=IfExists.FAIL, access_tier=AccessTier.COOL, max_duration=7200.0, max_errors=None,
-        throttle_file=Path("slow"), metrics_addr=Address("127.0.0.1", 0))]
-    out, err = capsys.readouterr()
-    assert "metrics at http://127.0.0.1:" in err
-    assert out.startswith("Stopped after 2 min 8 s")
-    assert out.endswith("Next: blobmove copy --resume\n")
-
-
-def test_copy_json_writes_events_and_the_summary_last(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["copy", "--yes", "--json"]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["type"] for line in lines] == ["sample", "summary"]
-    assert lines[-1]["planned"] == sum(lines[-1]["outcomes"].values())
-
-
-def test_without_a_terminal_yes_or_resume_is_needed(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["copy"]) == 3
-    assert "hint: blobmove copy --yes" in capsys.readouterr().err
-    assert not any(isinstance(asked, CopySettings) for asked in wiring.asked)
-    assert main(["copy", "--yes"]) == 0
-    assert main(["copy", "--resume"]) == 0
-
-
-def test_on_a_terminal_only_yes_is_accepted(
-    wiring: FakeWiring, terminal: io.StringIO, capsys: pytest.CaptureFixture[str]
-) -> None:
-    types_in(terminal, "y")
-    assert main(["copy", "--resume"]) == 3
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "10 objects, 1,000 B to copy" in err
-    assert "Only 'yes' will be accepted" in err
-    types_in(terminal, "yes")
-    assert main(["copy"]) == 0
-
-
-def test_a_started_copy_is_resumed_without_being_asked_again(wiring: FakeWiring, terminal: io.StringIO) -> None:
-    wiring.totals = STARTED
-    assert main(["copy", "--resume"]) == 0
-    assert terminal.tell() == 0
-
-
-def test_no_input_fails_instead_of_asking(wiring: FakeWiring, terminal: io.StringIO) -> None:
-    types_in(terminal, "yes")
-    assert main(["copy", "--no-input"]) == 3
-    assert main(["copy", "--no-input", "--resume"]) == 0
-
-
-def test_a_dry_copy_copies_nothing(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["copy", "--dry-run"]) == 0
-    assert wiring.asked == [StatusSettings()]
-    assert capsys.readouterr().out.startswith("Would copy 10 objects, 1,000 B. Nothing has been changed.")
-    assert main(["copy", "-n", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["dry_run"] is True
-
-
-def test_a_copy_that_ends_with_an_error_tells_what_it_did_and_then_the_error(
-    wiring: FakeWiring, capsys: pytest.CaptureFixture[str]
-) -> None:
-    wiring.late_error = AccessError("E403-DESTINATION", "Azure refuses to write")
-    assert main(["copy", "--yes"]) == 4
-    out, err = capsys.readouterr()
-    assert "planned  1,200" in out
-    assert err.endswith("error: Azure refuses to write [E403-DESTINATION]\n")
-    assert main(["copy", "--yes", "--json"]) == 4
-    assert [json.loads(line)["type"] for line in capsys.readouterr().out.splitlines()] == ["sample", "summary", "error"]
-
-
 def test_verify_ends_with_the_code_of_the_operation(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
     wiring.code = 5
     assert main(["verify", "--how", "read", "--sample", "5"]) == 5
     assert wiring.asked == [VerifySettings(how=How.READ, sample=5.0)]
     assert "besides, 4 blobs" in capsys.readouterr().out
-
-
-def test_a_flip_passes_on_every_flag(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("ids").write_text("1\n")
-    assert main(["flip-service"]) == 2
-    assert "needs --to" in capsys.readouterr().err
-    assert main([
-        "flip-service", "--from", "amazon", "--from", "mirror", "--to", "azure", "--batch-size", "50", "--ids", "ids",
-        "--limit", "10", "--sleep-ratio", "0.5", "--pause-file", "p", "--stop-file", "s", "--skip-verify",
-        "--confirm", "azure"]) == 1
-    assert wiring.asked == [FlipSettings(
-        from_services=("amazon", "mirror"), to_service="azure", batch_size=50, ids=Path("ids"), limit=10,
-        sleep_ratio=0.5, pause_file=Path("p"), stop_file=Path("s"), skip_verify=True, confirmed=True)]
-
-
-def test_a_flip_is_not_done_without_its_name(
-    wiring: FakeWiring, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["flip-service", "--to", "azure", "--yes"]) == 3
-    assert "hint: add --confirm azure" in capsys.readouterr().err
-    assert main(["flip-service", "--to", "azure", "--confirm", "asure"]) == 2
-    assert wiring.asked == []
-
-
-def test_on_a_terminal_the_name_is_typed(wiring: FakeWiring, terminal: io.StringIO) -> None:
-    types_in(terminal, "yes")
-    assert main(["flip-service", "--to", "azure"]) == 3
-    types_in(terminal, "azure")
-    wiring.flip = replace(FLIP, dry_run=False, refused={}, rows=1951)
-    assert main(["flip-service", "--to", "azure"]) == 0
-
-
-def test_a_dry_flip_and_statements_in_a_file_need_no_confirmation(wiring: FakeWiring) -> None:
-    assert main(["flip-service", "--to", "azure", "--dry-run"]) == 1
-    assert main(["flip-service", "--to", "azure", "--sql", "flip.sql"]) == 1
-    assert [settings.confirmed for settings in wiring.asked if isinstance(settings, FlipSettings)] == [False, False]
-    assert main(["flip-service", "--to", "azure", "--dry-run", "--sql", "flip.sql"]) == 2, "it would write no file"
-
-
-def test_an_undo_is_confirmed_with_the_name_it_takes_back(
-    wiring: FakeWiring, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["flip-service", "--undo"]) == 3
-    assert "--confirm azure" in capsys.readouterr().err
-    assert main(["flip-service", "--undo", "1", "--confirm", "azure"]) == 1
-    assert wiring.asked == [FlipSettings(undo="1", confirmed=True)]
-    assert main(["flip-service", "--undo", "one"]) == 2
-
-
-def test_the_last_undo_takes_back_the_run_whose_name_was_confirmed(
-    wiring: FakeWiring, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """After a way back that is itself undone, the newest run with rows left is the one before it."""
-    there, _ = wiring.runs
-    back = replace(there, id=3, from_services=("azure",), to_service="amazon", flipped=5, unsettled=0)
-    undone = replace(there, id=4, from_services=("amazon",), to_service="azure", undo_of=3, flipped=5, unsettled=0)
-    wiring.runs = (there, back)
-    assert main(["flip-service", "--undo", "--to", "azure", "--confirm", "azure"]) == 2
-    assert "hint: --confirm amazon" in capsys.readouterr().err
-    wiring.runs = (there, back, undone)
-    assert main(["flip-service", "--undo", "--confirm", "amazon"]) == 2
-    assert wiring.asked == []
-    main(["flip-service", "--undo", "--confirm", "azure"])
-    wiring.runs = (replace(there, flipped=5, unsettled=0), replace(undone, undo_of=1))
-    assert main(["flip-service", "--undo"]) == 2
-    assert "E404-RUN" in capsys.readouterr().err
-    assert wiring.asked == [FlipSettings(undo="1", confirmed=True)]
-
-
-@pytest.mark.parametrize("run", ["01", "+1", "１", "7"])
-def test_no_undo_goes_on_that_nobody_has_confirmed(run: str, wiring: FakeWiring) -> None:
-    """Another spelling of a run's number, and the number of none."""
-    assert main(["flip-service", "--undo", run, "--confirm", "azure", "--no-input"]) == 2
-    assert wiring.asked == []
-
-
-@pytest.mark.parametrize(("changes", "code"), [
-    ({"refused": {}, "rows": 1951}, 0), ({"refused": {"not-copied": 0}, "rows": 1951}, 0), ({}, 1),
-    ({"refused": {}, "rows": 1956, "remaining": 5}, 6), ({"refused": {}, "stopped": "stop file s"}, 6),
-    ({"stopped": "interrupted"}, 130),
-])
-def test_a_flip_ends_with_the_code_of_what_is_left(changes: dict[str, object], code: int, wiring: FakeWiring) -> None:
-    wiring.flip = replace(FLIP, **changes)  # type: ignore[arg-type]
-    assert main(["flip-service", "--to", "azure", "--dry-run"]) == code
-
-
-def test_the_runs_are_listed(wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["flip-service", "--runs"]) == 0
-    assert "takes back run 1" in capsys.readouterr().out
-    assert main(["flip-service", "--runs", "--json"]) == 0
-    assert [run["run"] for run in json.loads(capsys.readouterr().out)["runs"]] == [1, 2]
 
 
 def test_status_tells_once_and_watches_until_nothing_runs(
