@@ -37,6 +37,8 @@ class Doubt(StrEnum):
     """The last that did has found a difference."""
     SAMPLE = "sample"
     """It looked at a sample."""
+    UNREADABLE = "unreadable"
+    """It could not read some blobs."""
     COPIED = "copied"
     """A copy came after it that settled something, or left no number."""
     UNFINISHED = "unfinished"
@@ -131,10 +133,10 @@ def _runs(reader: CheckpointReader) -> tuple[tuple[RunRow, ...], int]:
 def _second_look(reader: CheckpointReader) -> dict[str, Any]:
     """What `verify` has found, and what is to be said against it.
 
-    Only a run that ended with 0 or 5 has looked at everything it was to look at: one that was broken off leaves its
-    counts, too, with exit code 130 or 143.
+    Only a run that ended with 0, 1 or 5 has come to the end of what it was to look at: one that was broken off leaves
+    its counts, too, with exit code 130 or 143.
     """
-    whole = reader.query(f"{_RUN} WHERE command = 'verify' AND exit_code IN (0, 5) ORDER BY id DESC LIMIT 1")
+    whole = reader.query(f"{_RUN} WHERE command = 'verify' AND exit_code IN (0, 1, 5) ORDER BY id DESC LIMIT 1")
     newest = reader.query(f"{_RUN} WHERE command = 'verify' ORDER BY id DESC LIMIT 1")
     verified = _run(whole[0]) if whole else None
     unfinished = _run(newest[0]) if newest and newest != whole else None
@@ -147,8 +149,10 @@ def _doubts(reader: CheckpointReader, verified: RunRow | None, unfinished: RunRo
     if verified is None:
         yield Doubt.NEVER
     else:
-        if verified.exit_code:
+        if verified.exit_code == 5:
             yield Doubt.DIFFERENT
+        if verified.summary.get("unreadable", 0):
+            yield Doubt.UNREADABLE
         if float(verified.summary.get("sample", 100)) < 100:
             yield Doubt.SAMPLE
         if reader.copied_after(verified.id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blobmove.cluster.dask_settings import dask_log, require_dask
@@ -50,7 +51,9 @@ class Asked:
             again = for_checkpoint(f"blobmove copy --resume {where}", settings.checkpoint)
             return cls(again, settings.workers, settings.scheduler, settings.concurrency, settings.max_memory,
                        settings.bandwidth)
-        again = for_checkpoint(f"blobmove verify --how read {where}", settings.checkpoint)
+        from blobmove.operations.verify import again as verify_again
+
+        again = verify_again(replace(settings, how=How.READ))
         if settings.how is not How.READ:
             raise UsageError("E400-CLUSTER", "a listing is one request after the other: there is nothing to share",
                              hint=again)

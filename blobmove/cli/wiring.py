@@ -140,7 +140,8 @@ def run_verify(settings: VerifySettings, listener: Listener) -> tuple[VerifyResu
                 _crew(settings, setup, options, doors, listener) as crew,
             ):
                 prefix = parse_source(setup.source).prefix  # not the last plan's: earlier ones may have been wider
-                return await Verify(settings, reader, writer, doors.bench, listener, doors.stop, prefix, crew).run()
+                return await Verify(settings, reader, writer, doors.bench, listener, doors.probe, doors.stop, prefix,
+                                    crew).run()
 
     return in_loop(body)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ from blobmove.checkpoint.reader import ProvenCopy
 from blobmove.cluster.exhausted import told_when_exhausted
 from blobmove.cluster.payloads import StoreTrouble, Trouble
 from blobmove.core.circuit import HELD_LIMIT, Doubt
-from blobmove.core.errors import BlobmoveError, StoreError
+from blobmove.core.errors import BlobmoveError
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import Outcome, Transfer
 from blobmove.engine.bench import Bench, GeneralFailure
@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class MoveBatch:
-    """A batch of transfers on its way through the pipeline of one process."""
+class _Batch:
+    """What has become of the pieces of a batch. Unless `patient`, many refusals in a row end it early."""
 
     bench: Bench
     stop: Stop
@@ -35,23 +35,13 @@ class MoveBatch:
     unfit: Trouble | None = None
     _doubts: int = 0
 
-    async def run(self, transfers: Sequence[Transfer]) -> None:
-        """Until all have ended, or the first failure that concerns every object."""
-        small = [one for one in transfers if (one.size or 0) < LARGE_BYTES]
-        large = [one for one in transfers if (one.size or 0) >= LARGE_BYTES]
-        s3, azure = self.bench.s3.concurrency, self.bench.azure.concurrency
-        await Pipeline(
-            pages=lambda: _page(small), act=self._act, record=self._record, places=lambda: s3.slots + azure.slots,
-            stop=self.stop,
-            large=Large(lambda: _page(large), lambda one: one.size or 0, self.bench.lane),
-        ).run()
-
-    async def _act(self, transfer: Transfer) -> Outcome | Doubt | None:
+    async def _end(self, result: Awaitable[Outcome | Doubt]) -> Outcome | Doubt | None:
+        """How a piece has ended; None, and the batch ends, for a failure that concerns every piece."""
         try:
             with told_when_exhausted(self._is_unfit):
-                result = await move(self.bench, transfer)
-                self._watch(result)
-                return result
+                ended = await result
+                self._watch(ended)
+                return ended
         except GeneralFailure as failure:
             self.general = self.general or StoreTrouble.of(failure.error)
         except BlobmoveError as error:
@@ -73,40 +63,32 @@ class MoveBatch:
 
 
 @dataclass(slots=True)
-class ReadBatch:
-    """A batch of copies that are read back."""
+class MoveBatch(_Batch):
+    """A batch of transfers on its way through the pipeline of one process."""
 
-    bench: Bench
-    stop: Stop
-    seen: dict[int, str] = field(default_factory=dict)
-    store: StoreTrouble | None = None
-    trouble: Trouble | None = None
-    unfit: Trouble | None = None
-
-    async def run(self, copies: Sequence[ProvenCopy]) -> None:
-        """Until all have been read, or one cannot be."""
-        level = self.bench.azure.concurrency
+    async def run(self, transfers: Sequence[Transfer]) -> None:
+        """Until all have ended, or the first failure that concerns every object."""
+        small = [one for one in transfers if (one.size or 0) < LARGE_BYTES]
+        large = [one for one in transfers if (one.size or 0) >= LARGE_BYTES]
+        s3, azure = self.bench.s3.concurrency, self.bench.azure.concurrency
         await Pipeline(
-            pages=lambda: _page(copies), act=self._act, record=self._record, places=lambda: level.slots,
-            stop=self.stop,
+            pages=lambda: _page(small), act=lambda one: self._end(move(self.bench, one)), record=self._record,
+            places=lambda: s3.slots + azure.slots, stop=self.stop,
+            large=Large(lambda: _page(large), lambda one: one.size or 0, self.bench.lane),
         ).run()
 
-    async def _act(self, copy: ProvenCopy) -> tuple[int, str] | None:
-        try:
-            with told_when_exhausted(self._is_unfit):
-                return copy.id, await look(self.bench, copy)
-        except StoreError as error:
-            self.store = self.store or StoreTrouble.of(error)
-        except BlobmoveError as error:
-            self.trouble = self.trouble or Trouble.of(error)
-        self.stop.ask("a blob that cannot be read")
-        return None
 
-    def _is_unfit(self, trouble: Trouble) -> None:
-        self.unfit = self.unfit or trouble
+@dataclass(slots=True)
+class ReadBatch(_Batch):
+    """A batch of copies that are read back."""
 
-    async def _record(self, results: list[tuple[int, str] | None]) -> None:
-        self.seen.update(result for result in results if result is not None)
+    async def run(self, copies: Sequence[ProvenCopy]) -> None:
+        """Until all have been looked at, or the first failure that concerns every blob."""
+        level = self.bench.azure.concurrency
+        await Pipeline(
+            pages=lambda: _page(copies), act=lambda copy: self._end(look(self.bench, copy)), record=self._record,
+            places=lambda: level.slots, stop=self.stop,
+        ).run()
 
 
 async def _page(items: Sequence[T]) -> AsyncIterator[Sequence[T]]:

@@ -42,9 +42,9 @@ class Calls:
         report: Report = await self._task(f"move-{number}", move_batch, self.run, Parcel(batch), patient)
         return report
 
-    async def read(self, number: int, batch: tuple[ProvenCopy, ...]) -> ReadReport:
+    async def read(self, number: int, batch: tuple[ProvenCopy, ...], patient: bool) -> ReadReport:
         """Have a batch of copies read back. Raises like `move`."""
-        report: ReadReport = await self._task(f"read-{number}", read_batch, self.run, Parcel(batch))
+        report: ReadReport = await self._task(f"read-{number}", read_batch, self.run, Parcel(batch), patient)
         return report
 
     async def stage(self, number: int, staging: Staging) -> StageReport:

@@ -151,7 +151,7 @@ class Crew:
                 break
             results += report.results
             self._judge(report, work)
-            ended = {_id_of(result) for result in report.results}
+            ended = {id_of(result) for result in report.results}
             left = tuple(transfer for transfer in left if transfer.id not in ended)
             if report.unfit is not None:
                 unfit += 1
@@ -204,7 +204,8 @@ async def _record(reports: list[Results], work: Work) -> None:
     await work.record([result for results in reports for result in results])
 
 
-def _id_of(result: Outcome | Doubt) -> int:
+def id_of(result: Outcome | Doubt) -> int:
+    """The row whose end this is."""
     return result.outcome.transfer_id if isinstance(result, Doubt) else result.transfer_id
 
 

@@ -156,11 +156,14 @@ class Report:
 
 @frozen
 class ReadReport:
-    """What was seen of a batch of copies, by row id: the difference, "" for none. Those not named were not read."""
+    """What was seen of a batch of copies (engine.second_look). Those it does not name were not looked at.
+
+    `general`: why none of the others will fare better.
+    """
 
     worker: str
-    seen: Mapping[int, str] = field(default_factory=dict)
-    store: StoreTrouble | None = None
+    results: tuple[Outcome | Doubt, ...] = ()
+    general: StoreTrouble | None = None
     trouble: Trouble | None = None
     unfit: Trouble | None = None
     heard: Heard | None = None

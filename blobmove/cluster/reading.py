@@ -10,7 +10,7 @@ import anyio
 
 from blobmove.checkpoint.reader import ProvenCopy
 from blobmove.cluster.calls import BatchLost
-from blobmove.cluster.coordinator import Crew
+from blobmove.cluster.coordinator import Crew, Results, id_of
 from blobmove.cluster.payloads import ReadReport
 from blobmove.cluster.roster import UNFIT_LIMIT
 from blobmove.core.crew import BATCH_BYTES, BATCH_OBJECTS, batches_out
@@ -19,16 +19,15 @@ from blobmove.core.frozen import frozen
 from blobmove.engine.pipeline import Pipeline
 from blobmove.engine.stopping import Stop
 
-Seen = tuple[ProvenCopy, str]
 Batch = tuple[ProvenCopy, ...]
 
 
 @frozen
 class Reading:
-    """What is to be read, and how it is told: each copy with its difference, "" for none."""
+    """What is to be read, and how it is told: what was seen of each copy."""
 
     pages: Callable[[], AsyncIterator[Sequence[ProvenCopy]]]
-    record: Callable[[list[Seen]], Awaitable[None]]
+    record: Callable[[Results], Awaitable[None]]
     failed: Callable[[BlobmoveError], None]
     explain: Callable[[StoreError], BlobmoveError]
     stop: Stop
@@ -66,26 +65,30 @@ class Readers:
         if batch:
             yield [tuple(batch)]
 
-    async def _act(self, batch: Batch) -> list[Seen]:
+    async def _act(self, batch: Batch) -> Results:
         """What was seen of a batch. What one worker leaves unread another one reads: else the run must not pass."""
-        seen: list[Seen] = []
+        seen: Results = []
         left, attempts = batch, 0
         while left and not self.reading.stop.is_set():
             attempts += 1
-            report = await self._asked(left)
+            report = await self._asked(left, patient=attempts > 1)
             if report is None:
                 break
-            seen += [(copy, report.seen[copy.id]) for copy in left if copy.id in report.seen]
-            left = tuple(copy for copy in left if copy.id not in report.seen)
+            seen += report.results
+            looked = {id_of(result) for result in report.results}
+            left = tuple(copy for copy in left if copy.id not in looked)
             self._judge(report, len(left) if attempts == UNFIT_LIMIT else 0)
             if report.unfit is not None:
                 await self.crew.roster.dismiss(report.worker, report.unfit)
+            elif left:  # many refusals: whether they concern everything must be known before the rest is asked for
+                await self.reading.record(seen)
+                seen = []
         return seen
 
-    async def _asked(self, batch: Batch) -> ReadReport | None:
+    async def _asked(self, batch: Batch, *, patient: bool) -> ReadReport | None:
         """The report of one batch, None where there will be none: then the run stops."""
         try:
-            report = await self.crew.calls.read(next(self._numbers), batch)
+            report = await self.crew.calls.read(next(self._numbers), batch, patient)
         except BatchLost as lost:
             self._give_up("workers die as soon as they are given work", str(lost))
         except BlobmoveError as error:
@@ -104,10 +107,10 @@ class Readers:
             self.reading.failed(report.unfit.error(report.worker))
         elif unread:
             self._give_up("workers leave blobs unread", f"{unread} of one batch")
-        if report.store is not None:
-            self.reading.failed(self.reading.explain(report.store.error()))
+        if report.general is not None:
+            self.reading.failed(self.reading.explain(report.general.error()))
         if report.trouble is not None:
             self.reading.failed(report.trouble.error(report.worker))
 
-    async def _record(self, batches: list[list[Seen]]) -> None:
-        await self.reading.record([seen for batch in batches for seen in batch])
+    async def _record(self, batches: list[Results]) -> None:
+        await self.reading.record([seen for results in batches for seen in results])

@@ -170,17 +170,17 @@ class Session:
             self.worker, tuple(batch.results), batch.general, batch.trouble, unfit=self.trouble, heard=self.heard()
         )
 
-    async def read(self, copies: Sequence[ProvenCopy]) -> ReadReport:
-        """Read a batch of copies back."""
+    async def read(self, copies: Sequence[ProvenCopy], *, patient: bool) -> ReadReport:
+        """Read a batch of copies back. `patient` as in `move`."""
         if self.trouble is not None:
             return ReadReport(self.worker, unfit=self.trouble, heard=self.heard())
-        batch = ReadBatch(self.bench, self.stop_of_batch())
+        batch = ReadBatch(self.bench, self.stop_of_batch(), patient)
         with self._under_way(batch.stop):
             await batch.run(copies)
         self._is_unfit(batch.unfit)
-        self._settled += len(batch.seen)
+        self._settled += len(batch.results)
         return ReadReport(
-            self.worker, batch.seen, batch.store, batch.trouble, unfit=self.trouble, heard=self.heard()
+            self.worker, tuple(batch.results), batch.general, batch.trouble, unfit=self.trouble, heard=self.heard()
         )
 
     def _is_unfit(self, trouble: Trouble | None) -> None:

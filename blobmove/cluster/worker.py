@@ -82,12 +82,12 @@ async def forget_kept(run: str, ticket: str, dask_worker: Any = None) -> None:  
         session.forget(ticket)
 
 
-async def read_batch(run: str, batch: Parcel[ProvenCopy]) -> ReadReport:
+async def read_batch(run: str, batch: Parcel[ProvenCopy], patient: bool) -> ReadReport:
     """A task: read these copies back."""
     session, address = _here(run)
     if session is None:
         return ReadReport(address, unfit=_closed())
-    return await session.read(batch.pieces)
+    return await session.read(batch.pieces, patient=patient)
 
 
 async def pulse(run: str, share: Share, dask_worker: Any = None) -> Heard | None:  # noqa: ANN401 - given by Dask

@@ -99,7 +99,10 @@ class ReverseResult:
 
 @frozen
 class VerifyResult:
-    """The second look. checked = identical + different + missing; extra blobs are on Azure but not in the plan."""
+    """The second look. checked = identical + different + missing; extra blobs are on Azure but not in the plan.
+
+    `unreadable` ones were to be looked at, too, and could not be read: nothing was found out about them.
+    """
 
     how: str
     checked: int
@@ -111,6 +114,7 @@ class VerifyResult:
     examples: tuple[tuple[str, str], ...]
     seconds: float
     next: str
+    unreadable: int = 0
 
 
 @frozen

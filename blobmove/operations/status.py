@@ -15,6 +15,7 @@ from blobmove.operations.tallies import next_command
 
 FAILURES: Final = 1000
 RECENT: Final = 10
+_VERIFIED: Final[dict[int | None, str]] = {0: "passed", 1: "could not read some blobs", 5: "found differences"}
 
 
 def status(path: Path, *, all_failures: bool) -> StatusResult:
@@ -61,7 +62,7 @@ def _last_verify(reader: CheckpointReader) -> str | None:
     run = reader.last_run("verify")
     if run is None or run.finished_at is None:
         return None
-    return f"{run.finished_at}: {'passed' if run.exit_code == 0 else 'found differences'}"
+    return f"{run.finished_at}: {_VERIFIED.get(run.exit_code, f'broken off with exit code {run.exit_code}')}"
 
 
 def records(reader: CheckpointReader) -> Iterator[dict[str, Any]]:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 
 from blobmove.checkpoint.reader import CheckpointReader, ProvenCopy
 from blobmove.checkpoint.writer import CheckpointWriter
+from blobmove.core.circuit import Circuit
 from blobmove.core.errors import BlobmoveError, StoreError
-from blobmove.core.events import Listener, Note
-from blobmove.core.frozen import frozen
-from blobmove.core.model import PROVEN_STATES
+from blobmove.core.events import Listener
+from blobmove.core.model import Outcome
 from blobmove.core.results import VerifyResult
 from blobmove.core.settings import How, VerifySettings, for_checkpoint
-from blobmove.engine.bench import Bench
-from blobmove.engine.existing import read_md5
+from blobmove.engine.bench import Bench, GeneralFailure
 from blobmove.engine.pipeline import Pipeline
 from blobmove.engine.requests import Attempts
-from blobmove.engine.second_look import MISSING, look
+from blobmove.engine.second_look import look, missing, of_md5, of_size
 from blobmove.engine.stopping import Stop
+from blobmove.operations.doubts import Doubts, Probe, Result
+from blobmove.operations.findings import Findings
 from blobmove.operations.running import Frame, exit_code_of
 from blobmove.operations.troubles import explain
 from blobmove.stores.azure.blocklist import ListedBlob, read_page
@@ -32,92 +34,89 @@ if TYPE_CHECKING:
     from blobmove.cluster.coordinator import Crew
 
 PAGE: Final = 2000
-EXAMPLES: Final = 20
-
-
-@frozen
-class Seen:
-    """What was found of one copied blob: "" for identical, else why not."""
-
-    copy: ProvenCopy
-    difference: str
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of one verification; `read_back` blobs had no MD5 in the listing and were read."""
-
-    identical: int = 0
-    different: int = 0
-    missing: int = 0
-    extra: int = 0
-    read_back: int = 0
-    examples: list[tuple[str, str]] = field(default_factory=list)
-
-    def example(self, name: str, what: str) -> None:
-        if len(self.examples) < EXAMPLES:
-            self.examples.append((name, what))
+_COPY: Final = "blobmove copy --resume"
 
 
 @dataclass(slots=True)
 class Verify:
-    """One run of `verify`."""
+    """One run of `verify`. `probe` asks a side whether it is well at all; it raises BlobmoveError if not."""
 
     settings: VerifySettings
     reader: CheckpointReader
     writer: CheckpointWriter
     bench: Bench
     listener: Listener
+    probe: Probe
     stop: Stop
     prefix: str = ""
     crew: Crew | None = None
-    tally: Tally = field(default_factory=Tally)
-    _one: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+    _findings: Findings = field(init=False)
 
     async def run(self) -> tuple[VerifyResult, int]:
-        """Look at every copied blob (or a sample). Exit code 0, 5 on a difference, 130/143 when interrupted."""
+        """Look at every copied blob (or a sample).
+
+        Exit code 0, 5 on a difference, else 1 where some could not be read, 130/143 when interrupted.
+        """
         started = time.monotonic()
         setup = self.reader.setup()
         self.writer.begin_run(setup.plan)
         frame = Frame(self.stop, self.listener, lambda: self.bench.counters.in_flight)
-        body = self._by_listing if self.settings.how is How.LISTING else self._by_reading
-        await frame.run(body)
+        # S3 is not asked: no answer here tells of it.
+        doubts = Doubts(frame, Circuit(by_source=frozenset()), self.probe, _not_asked)
+        self._findings = Findings(frame, doubts, self.writer)
+        await frame.run(self._by_listing if self.settings.how is How.LISTING else self._by_reading)
         if self.stop.error is not None:
             self.writer.end_run(self.stop.error.exit_code, {"stopped": self.stop.why})
-            raise self.stop.error
+            raise self._ours(self.stop.error)
         code = self._exit_code()
-        tally = self.tally
-        self.writer.end_run(code, {"identical": tally.identical, "different": tally.different,
-                                   "missing": tally.missing, "extra": tally.extra, "how": self.settings.how.value,
-                                   "sample": self.settings.sample})
-        return VerifyResult(
-            how=self.settings.how.value, checked=tally.identical + tally.different + tally.missing,
-            identical=tally.identical, different=tally.different, missing=tally.missing, extra=tally.extra,
-            read_back=tally.read_back, examples=tuple(tally.examples), seconds=time.monotonic() - started,
-            next=self._next(code),
-        ), code
+        self.writer.end_run(code, self._told())
+        return self._result(code, time.monotonic() - started), code
 
     def _exit_code(self) -> int:
+        tally = self._findings.tally
         if self.stop.signal:
             return exit_code_of(self.stop.signal)
-        return 5 if self.tally.different or self.tally.missing else 0
+        return 5 if tally.different or tally.missing else int(bool(tally.unread))
+
+    def _told(self) -> dict[str, Any]:
+        """What the checkpoint keeps of this run; the names of the unreadable ones are in no row."""
+        tally = self._findings.tally
+        return {"identical": tally.identical, "different": tally.different, "missing": tally.missing,
+                "unreadable": len(tally.unread), "unread": tally.unread_names, "extra": tally.extra,
+                "how": self.settings.how.value, "sample": self.settings.sample}
+
+    def _result(self, code: int, seconds: float) -> VerifyResult:
+        tally = self._findings.tally
+        return VerifyResult(
+            how=self.settings.how.value, checked=tally.checked, identical=tally.identical, different=tally.different,
+            missing=tally.missing, unreadable=len(tally.unread), extra=tally.extra, read_back=tally.read_back,
+            examples=tally.examples, seconds=seconds, next=self._next(code),
+        )
 
     def _next(self, code: int) -> str:
         if code == 0:
-            command = "blobmove flip-service --to NAME --dry-run"
-        else:
-            command = "blobmove verify" if self.stop.signal else "blobmove copy --resume --retry-failed"
-        return for_checkpoint(command, self.settings.checkpoint)
+            return for_checkpoint("blobmove flip-service --to NAME --dry-run", self.settings.checkpoint)
+        if code == 5:
+            return for_checkpoint(f"{_COPY} --retry-failed", self.settings.checkpoint)
+        return again(self.settings)
+
+    def _ours(self, error: BlobmoveError) -> BlobmoveError:
+        """The error with a hint that goes on with this run, not with a copy."""
+        if error.hint is not None:
+            error.hint = error.hint.replace(_COPY, again(self.settings))
+        return error
 
     # By listing: 5,000 names, sizes and MD5s a request.
 
     async def _by_listing(self) -> None:
         try:
             await self._compare_pages()
-            if not self.stop.is_set():
-                await self._count_missing()
         except StoreError as error:
-            self._fail(error)
+            self._findings.frame.stop_for(explain(error))
+        if not self.stop.is_set():
+            await self._findings.decide_held()
+        if not self.stop.is_set():
+            await self._count_missing()
 
     async def _compare_pages(self) -> None:
         marker, first = "", True
@@ -130,98 +129,72 @@ class Verify:
             await self._compare(blobs)
 
     async def _compare(self, blobs: Sequence[ListedBlob]) -> None:
+        """What the listing says stands by itself: it tells nothing of whether blobs can be read."""
+        findings = self._findings
         known = await to_thread.run_sync(self.reader.proven_by_name, [blob.name for blob in blobs])
-        identical: list[int] = []
-        different: list[int] = []
+        findings.expect([copy for copy in known.values() if self._sampled(copy)])
+        told: list[Outcome] = []
         for blob in blobs:
             copy = known.get(blob.name)
             if copy is None:
-                self.tally.extra += 1
-                self.tally.example(blob.name, "extra: not in the plan, or not copied by it")
+                findings.tally.count_extra(blob.name)
             elif self._sampled(copy):
-                difference = await self._difference(copy, blob)
-                (different if difference else identical).append(copy.id)
-                self._count(Seen(copy, difference))
-        await self._mark(identical, different)
-
-    async def _difference(self, copy: ProvenCopy, blob: ListedBlob) -> str:
-        if blob.size != copy.size:
-            return f"size is {blob.size}, copied were {copy.size} bytes"
-        if blob.md5 is not None:
-            return "" if blob.md5 == copy.md5 else f"Content-MD5 is {blob.md5.hex()}, copied was {_hex(copy.md5)}"
-        self.tally.read_back += 1
-        seen = await read_md5(self.bench, copy.blob_name, copy.size, Attempts(), etag=blob.etag)
-        return "" if seen == copy.md5 else f"no Content-MD5, and the bytes have {seen.hex()}"
+                outcome = of_size(copy, blob.size)
+                if outcome is None and blob.md5 is not None:
+                    outcome = of_md5(copy, blob.md5, "Content-MD5 is")
+                if outcome is not None:
+                    told.append(outcome)
+                elif not self.stop.is_set():
+                    findings.tally.read_back += 1
+                    await findings.record([await self._read(copy, blob.etag)])
+        await findings.settle(told)
 
     async def _count_missing(self) -> None:
         """What the listing did not show: neither found identical nor different by this run."""
-        after = -1
+        findings, after = self._findings, -1
         while page := await to_thread.run_sync(self.reader.proven_page, after, PAGE, self.writer.run_id):
+            if self.stop.is_set():
+                return
             after = page[-1].id
-            missing = [copy for copy in page if self._sampled(copy)]
-            for copy in missing:
-                self.tally.missing += 1
-                self.tally.example(copy.blob_name, MISSING)
-            await self._mark([], [copy.id for copy in missing])
+            unread = findings.tally.unread
+            left = [copy for copy in page if self._sampled(copy) and copy.id not in unread]
+            await findings.settle([missing(copy) for copy in findings.expect(left)])
 
     # By reading: every byte comes back and is hashed.
 
     async def _by_reading(self) -> None:
         if self.crew is not None:
             await self._by_workers(self.crew)
-            return
-        level = self.bench.azure.concurrency
-        await Pipeline(
-            pages=self._pages, act=self._read, record=self._record, places=lambda: level.slots,
-            stop=self.stop,
-        ).run()
+        else:
+            level = self.bench.azure.concurrency
+            await Pipeline(
+                pages=self._pages, act=self._read, record=self._findings.record, places=lambda: level.slots,
+                stop=self.stop,
+            ).run()
+        if not self.stop.is_set():
+            await self._findings.decide_held()
 
     async def _pages(self) -> AsyncIterator[Sequence[ProvenCopy]]:
         after = -1
         while page := await to_thread.run_sync(self.reader.proven_page, after, PAGE):
             after = page[-1].id
-            yield [copy for copy in page if self._sampled(copy)]
+            yield self._findings.expect([copy for copy in page if self._sampled(copy)])
 
-    async def _read(self, copy: ProvenCopy) -> Seen | None:
+    async def _read(self, copy: ProvenCopy, etag: str | None = None) -> Result:
         try:
-            return Seen(copy, await look(self.bench, copy))
-        except StoreError as error:
-            self._fail(error)
+            return await look(self.bench, copy, etag)
+        except GeneralFailure as failure:
+            self._findings.frame.stop_for(explain(failure.error))
         except BlobmoveError as error:
-            self.stop.ask(error.message, error=error)
+            self._findings.frame.stop_for(error)
         return None
 
     async def _by_workers(self, crew: Crew) -> None:
         """The same by many: they read, this process counts."""
         from blobmove.cluster.reading import Readers, Reading
 
-        async def record(found: list[tuple[ProvenCopy, str]]) -> None:
-            await self._record([Seen(copy, difference) for copy, difference in found])
-
-        def failed(error: BlobmoveError) -> None:
-            if self.stop.ask(error.message, error=error):
-                self.listener(Note(f"stopping: {error.message}"))
-
-        await Readers(crew, Reading(self._pages, record, failed, explain, self.stop)).run()
-
-    async def _record(self, results: Sequence[Seen | None]) -> None:
-        found = [seen for seen in results if seen is not None]
-        for seen in found:
-            self._count(seen)
-        await self._mark([seen.copy.id for seen in found if not seen.difference],
-                         [seen.copy.id for seen in found if seen.difference])
-
-    # Both ways.
-
-    def _count(self, seen: Seen) -> None:
-        if not seen.difference:
-            self.tally.identical += 1
-            return
-        if seen.difference == MISSING:
-            self.tally.missing += 1
-        else:
-            self.tally.different += 1
-        self.tally.example(seen.copy.blob_name, seen.difference)
+        findings = self._findings
+        await Readers(crew, Reading(self._pages, findings.record, findings.frame.stop_for, explain, self.stop)).run()
 
     def _sampled(self, copy: ProvenCopy) -> bool:
         """The same objects for the same percentage, spread evenly: by a hash of the row id, not of the order."""
@@ -230,21 +203,20 @@ class Verify:
         draw = int.from_bytes(blake2b(copy.id.to_bytes(8, "big"), digest_size=4).digest(), "big")
         return draw / 2**32 * 100 < self.settings.sample
 
-    async def _mark(self, identical: list[int], different: list[int]) -> None:
-        try:
-            await to_thread.run_sync(self.writer.mark_verified, identical, different, limiter=self._one)
-        except BlobmoveError as error:
-            self.stop.ask(error.message, error=error)
 
-    def _fail(self, error: StoreError) -> None:
-        if self.stop.ask(f"{error.code}: {error.detail}", error=explain(error)):
-            self.listener(Note(f"stopping: {error.code}"))
+def again(settings: VerifySettings) -> str:
+    """The command that does what this run did."""
+    words = ["blobmove verify"]
+    if settings.how is not How.LISTING:
+        words.append(f"--how {settings.how}")
+    if settings.sample < 100:
+        words.append(f"--sample {settings.sample:.12g}")
+    if settings.workers is not None:
+        words.append(f"--workers {settings.workers or 'auto'}")
+    if settings.scheduler is not None:
+        words.append(f"--scheduler {shlex.quote(settings.scheduler)}")
+    return for_checkpoint(" ".join(words), settings.checkpoint)
 
 
-def _hex(digest: bytes | None) -> str:
-    return digest.hex() if digest else "unknown"
-
-
-def nothing_copied(reader: CheckpointReader) -> bool:
-    """Whether there is nothing to verify yet."""
-    return not any(reader.totals().objects[state] for state in PROVEN_STATES)
+async def _not_asked() -> bool:
+    return False

@@ -155,7 +155,7 @@ def _failures(failures: Sequence[Failure]) -> list[Document]:
 
 
 def verify_document(result: VerifyResult) -> Document:
-    """`verify --json`: checked = identical + different + missing."""
+    """`verify --json`: checked = identical + different + missing; `unreadable` ones come on top."""
     return _clean({
         "format": 1,
         "command": "verify",
@@ -163,6 +163,7 @@ def verify_document(result: VerifyResult) -> Document:
         "identical": result.identical,
         "different": result.different,
         "missing": result.missing,
+        "unreadable": result.unreadable,
         "extra": result.extra,
         "how": result.how,
         "read_back": result.read_back,

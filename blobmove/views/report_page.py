@@ -127,7 +127,7 @@ def _verified(story: Story) -> dict[str, Any] | None:
     sample = float(told.get("sample", 100))
     share = "of every copied object" if sample >= 100 else f"of a sample of {sample:g} percent"
     names = (("identical", "identical"), ("different", "different"), ("missing", "missing on Azure"),
-             ("extra", "on Azure, and not copied by this plan"))
+             ("unreadable", "could not be read"), ("extra", "on Azure, and not copied by this plan"))
     return {"text": f"Run {run.id}, ended {moment(run.finished_at or '')} UTC: {how}, {share}.",
             "rows": [(name, int(told.get(field, 0))) for field, name in names]}
 
@@ -164,8 +164,10 @@ def _did(run: RunRow) -> str:
                f"{format_bytes(moved.get('written', 0))}"
         return text + (f"; stopped: {told['stopped']}" if told.get("stopped") else "")
     if "identical" in told:
-        return (f"{format_count(told['identical'])} identical, {format_count(told['different'])} different, "
+        text = (f"{format_count(told['identical'])} identical, {format_count(told['different'])} different, "
                 f"{format_count(told['missing'])} missing")
+        unread = told.get("unreadable", 0)
+        return text + (f", {format_count(unread)} not readable" if unread else "")
     return f"stopped: {told['stopped']}" if told.get("stopped") else ""
 
 

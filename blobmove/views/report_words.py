@@ -84,6 +84,7 @@ NOTES: Final = {
 DOUBTS: Final = {
     "never": "No verification has come to its end yet.",
     "different": "It found objects that are different or missing: `copy --resume --retry-failed` copies them again.",
+    "unreadable": "It could not read some blobs and says nothing of those: verify again.",
     "sample": "It says nothing of the objects outside the sample.",
     "copied": "A copy came after it that settled objects, or that left no number of them: verify again.",
 }

@@ -19,7 +19,9 @@ def verify_text(result: VerifyResult, *, paint: Paint = PLAIN) -> str:
         ("*", format_count(result.different), "different"),
         ("+", format_count(result.missing), "missing on Azure"),
     ]
-    good = not (result.different or result.missing)
+    if result.unreadable:
+        rows.append(("?", format_count(result.unreadable), "could not be read: nothing was found out about them"))
+    good = not (result.different or result.missing or result.unreadable)
     head = f"Checked {plural(result.checked, 'object')} in {format_duration(result.seconds)}: {by}."
     lines = [paint(head, "good" if good else "bad"), "", *columns(rows, "<><")]
     if result.read_back and result.how != "read":

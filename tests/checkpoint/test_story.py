@@ -96,6 +96,8 @@ VERIFIED = {"identical": 1, "different": 0, "sample": 100}
     ([("verify", 0, VERIFIED), ("verify", 130, VERIFIED)], 1, [Doubt.UNFINISHED]),
     ([("verify", 143, VERIFIED), ("verify", 0, VERIFIED)], 2, []),
     ([("verify", 5, VERIFIED)], 1, [Doubt.DIFFERENT]),
+    ([("verify", 1, VERIFIED | {"unreadable": 2})], 1, [Doubt.UNREADABLE]),
+    ([("verify", 5, VERIFIED | {"unreadable": 2})], 1, [Doubt.DIFFERENT, Doubt.UNREADABLE]),
     ([("verify", 0, VERIFIED | {"sample": 10.0})], 1, [Doubt.SAMPLE]),
     ([("verify", 0, VERIFIED), ("copy", 0, {"settled": 0})], 1, []),
     ([("verify", 0, VERIFIED), ("copy", 0, {"settled": 2})], 1, [Doubt.COPIED]),

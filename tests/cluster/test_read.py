@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from blobmove.checkpoint.reader import ProvenCopy
-from blobmove.cluster.coordinator import Crew
+from blobmove.cluster.coordinator import Crew, Results
 from blobmove.cluster.payloads import ReadReport
-from blobmove.cluster.reading import Readers, Reading, Seen
+from blobmove.cluster.reading import Readers, Reading
 from blobmove.cluster.roster import UNFIT_LIMIT
 from blobmove.core.errors import BlobmoveError
+from blobmove.core.model import Outcome, State
 from blobmove.engine.stopping import Stop
 from tests.acceptance.commands import Process
-from tests.cloud.specs import BlobSpec
+from tests.cloud.specs import BlobSpec, Rule
 from tests.cluster.company import CONTAINER, Company
 from tests.cluster.dask_cluster import DaskCluster
 
@@ -36,6 +38,22 @@ def test_verify_reads_with_all_workers_and_finds_what_is_wrong(company: Company,
     told = company.terminal.run(*words, expect=5).document
     assert (told["missing"], told["different"]) == (1, 1)
     assert told["identical"] == company.planned - 2
+
+
+def test_blobs_that_no_worker_may_read_are_named_and_where_that_is_all_of_them_the_run_stops(
+    company: Company, cluster: DaskCluster
+) -> None:
+    company.plan()
+    company.copy("--scheduler", cluster.address)
+    words = ("verify", "--how", "read", "--scheduler", cluster.address, "--json")
+    denied = Rule(side="azure", do="answer", operation="GetBlob", status=403, code="AuthorizationPermissionMismatch")
+    few = company.cloud.rule(replace(denied, key="small/0000[34]"))
+    told = company.terminal.run(*words, expect=1).document
+    assert (told["identical"], told["unreadable"]) == (company.planned - 2, 2)
+    company.cloud.drop_rule(few)
+    company.cloud.rule(denied)
+    error = company.terminal.run(*words, expect=4).document
+    assert error["code"] == "E403-DESTINATION"
 
 
 def copied(company: Company, cluster: DaskCluster) -> None:
@@ -84,7 +102,7 @@ def test_the_first_signal_drains_and_says_how_much_was_read(company: Company, cl
     process.signal(signal.SIGTERM)
     told = process.ended(143).document
     assert 0 < told["checked"] == told["identical"] < company.planned
-    assert told["next"] == "blobmove verify"
+    assert told["next"] == f"blobmove verify --how read --scheduler {cluster.address}"
 
 
 class Forgetful:
@@ -96,21 +114,21 @@ class Forgetful:
         self.most = most
         self.asked: list[int] = []
 
-    async def read(self, number: int, batch: tuple[ProvenCopy, ...]) -> ReadReport:
+    async def read(self, number: int, batch: tuple[ProvenCopy, ...], patient: bool) -> ReadReport:
         self.asked.append(len(batch))
-        return ReadReport("w", {copy.id: "" for copy in batch[:self.most]})
+        return ReadReport("w", tuple(Outcome(copy.id, State.PRESENT) for copy in batch[:self.most]))
 
 
-async def reading(most: int) -> tuple[list[Seen], list[str], list[int]]:
+async def reading(most: int) -> tuple[Results, list[str], list[int]]:
     """What is seen of ten blobs, why the run stops, and how many each call asked for."""
     copies = [ProvenCopy(id=number, blob_name=f"b{number}", size=1, md5=b"", blob_etag=None) for number in range(10)]
-    seen: list[Seen] = []
+    seen: Results = []
     stop, stopped, calls = Stop(), [], Forgetful(most)
 
     async def pages() -> AsyncIterator[Sequence[ProvenCopy]]:
         yield copies
 
-    async def record(found: list[Seen]) -> None:
+    async def record(found: Results) -> None:
         seen.extend(found)
 
     def failed(error: BlobmoveError) -> None:

@@ -79,8 +79,9 @@ def test_status_is_the_summary_and_how_it_goes() -> None:
 
 def test_verify_and_flip_have_the_fields_of_the_contract() -> None:
     verify = jsonl.verify_document(VERIFY)
-    assert {name: verify[name] for name in ("checked", "identical", "different", "missing", "extra", "how")} == {
-        "checked": 713, "identical": 710, "different": 1, "missing": 2, "extra": 4, "how": "listing"}
+    fields = ("checked", "identical", "different", "missing", "unreadable", "extra", "how")
+    assert {name: verify[name] for name in fields} == {
+        "checked": 713, "identical": 710, "different": 1, "missing": 2, "unreadable": 0, "extra": 4, "how": "listing"}
     flip = jsonl.flip_document(FLIP)
     assert {"from", "to", "rows", "flipped", "refused", "remaining", "dry_run", "run"} <= set(flip)
     assert flip["rows"] == flip["flipped"] + sum(flip["refused"].values()) + flip["remaining"]

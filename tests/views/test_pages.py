@@ -167,7 +167,7 @@ def test_a_verification_is_told_with_what_it_looked_at() -> None:
     assert "A copy came after it" not in page.text
     after = parse_page(report_page(replace(STORY, verified=run, doubts=(Doubt.SAMPLE, Doubt.COPIED))))
     assert "A copy came after it" in after.text
-    assert [row[0] for row in page.rows("The second look")] == ["70", "0", "0", "4"]
+    assert [row[0] for row in page.rows("The second look")] == ["70", "0", "0", "0", "4"]
 
 
 @pytest.mark.parametrize(("code", "summary", "running", "said"), [

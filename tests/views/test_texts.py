@@ -98,6 +98,12 @@ def test_verify_counts_what_it_found() -> None:
     assert verify_text(VERIFY) == VERIFIED
 
 
+def test_verify_says_of_unreadable_blobs_that_it_knows_nothing() -> None:
+    text = verify_text(replace(VERIFY, different=0, missing=0, unreadable=3), paint=Paint(on=True))
+    assert text.startswith("\x1b[31m"), "that is not well"
+    assert "?    3  could not be read: nothing was found out about them" in text
+
+
 def test_the_dry_flip_shows_rows_reasons_and_the_statement() -> None:
     assert flip_text(FLIP) == DRY_FLIP
 

@@ -22,7 +22,7 @@ from blobmove.views.verify_text import verify_text
          help="Read on a Dask cluster: tcp://HOST:PORT or tls://HOST:PORT.")
 @shared
 def command(**given: Any) -> int:  # noqa: ANN401
-    """Ask Azure again and compare with what was recorded; exit 5 where something differs."""
+    """Ask Azure again and compare with what was recorded; exit 5 for a difference, 1 for unreadable blobs."""
     words = begin(given)
     settings = assemble(VerifySettings, given)
     with open_faces(words) as faces:
