@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from blobmove.core.flip_results import FlipResult
+from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.flipping import flip_seconds
 from blobmove.core.frozen import frozen
-from blobmove.core.settings import DEFAULT_CHECKPOINT
 from blobmove.operations.flip_born import Born
 from blobmove.operations.flip_movers import undo_path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from blobmove.core.flip_settings import FlipSettings
     from blobmove.core.flipping import Outlook
     from blobmove.operations.flip_doors import BlobTable
     from blobmove.operations.flip_movers import Wanted
     from blobmove.operations.flip_walk import Tally
+
+_DEFAULTS: Final = FlipSettings()
 
 
 @frozen
@@ -95,15 +96,44 @@ def summary_record(result: FlipResult) -> dict[str, Any]:
 
 def _next(settings: FlipSettings, facts: RunFacts, tally: Tally) -> str:
     """The real run after a dry one, the same again while rows are left, else a look at what was refused."""
+    if (settings.dry_run and tally.flipped) or facts.remaining:
+        return shlex.join([*_rows(settings, facts, tally), *_flags(settings, _MANNER)])
+    if not tally.kept:
+        return ""
+    look = ["plan"] if tally.refused["not-in-plan"] else ["status", "--failed"]
+    return shlex.join(["blobmove", *look, *_flags(settings, ("checkpoint",))])
+
+
+_MANNER: Final = (
+    "batch_size", "sleep_ratio", "max_lag", "replica_url_file", "lag_query", "max_threads_running",
+    "critical_threads_running", "pause_file", "stop_file", "skip_verify", "any_server", "allow_replica",
+    "database_url_file", "database_auth", "checkpoint",
+)
+"""How a flip goes on, wherever that was set: a run without the limits of the one before would be another one.
+
+No secret is among them: URLs with passwords are in the environment or in the files that are named.
+"""
+
+
+def _rows(settings: FlipSettings, facts: RunFacts, tally: Tally) -> list[str]:
+    """What the next run is about. A file of ids that has been flipped to its end is not gone through again."""
     if facts.undo_of is not None:
-        again = ["blobmove", "flip-service", "--undo", str(facts.undo_of)]
-    else:
-        names = [word for name in facts.from_services for word in ("--from", name)]
-        again = ["blobmove", "flip-service", *names, "--to", facts.to_service]
-    if not ((settings.dry_run and tally.flipped) or facts.remaining):
-        again = ["blobmove", "plan"] if tally.refused["not-in-plan"] else ["blobmove", "status", "--failed"]
-        if not tally.kept:
-            return ""
-    if settings.checkpoint != DEFAULT_CHECKPOINT:
-        again += ["--checkpoint", str(settings.checkpoint)]
-    return shlex.join(again)
+        return ["blobmove", "flip-service", "--undo", str(facts.undo_of), *_flags(settings, ("limit",))]
+    names = [word for name in facts.from_services for word in ("--from", name)]
+    words = ["blobmove", "flip-service", *names, "--to", facts.to_service]
+    words += _flags(settings, ("ids", "limit") if settings.dry_run or tally.stopped else ("limit",))
+    return words if settings.sql is None else [*words, "--sql", "FILE"]  # the one just written stays as it is
+
+
+def _flags(settings: FlipSettings, names: Sequence[str]) -> list[str]:
+    """The flags of those settings that are not as they are by themselves (tests/cli/test_flip_service.py)."""
+    words: list[str] = []
+    for name in names:
+        value, flag = getattr(settings, name), "--" + name.replace("_", "-")
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, tuple):
+            words += [word for one in value for word in (flag, str(one))]
+        elif value != getattr(_DEFAULTS, name):
+            words += [flag, f"{value:.12g}" if isinstance(value, float) else str(value)]
+    return words

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import shlex
+from collections import Counter
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Final, cast
 
 import pytest
 
 from blobmove.cli.app import main
 from blobmove.core.flip_settings import FlipSettings
+from blobmove.core.settings import DatabaseAuth
+from blobmove.operations.flip_summary import RunFacts, summarise
+from blobmove.operations.flip_walk import Tally
 from tests.cli.fakes import types_in
 from tests.views.examples import FLIP
 
 if TYPE_CHECKING:
     import io
 
+    from blobmove.operations.flip_doors import BlobTable
     from tests.cli.fakes import FakeWiring
 
 
@@ -109,3 +116,73 @@ def test_the_runs_are_listed(wiring: FakeWiring, capsys: pytest.CaptureFixture[s
     assert "takes back run 1" in capsys.readouterr().out
     assert main(["flip-service", "--runs", "--json"]) == 0
     assert [run["run"] for run in json.loads(capsys.readouterr().out)["runs"]] == [1, 2]
+
+
+EVERYTHING: Final = FlipSettings(
+    checkpoint=Path("a b.db"), from_services=("amazon", "mirror"), to_service="azure", batch_size=50, ids=Path("ids"),
+    limit=10, sleep_ratio=0.5, pause_file=Path("p"), stop_file=Path("s"), skip_verify=True, max_lag=2.5,
+    replica_url_file=(Path("r1"), Path("r2")), lag_query="SELECT 'a b'", max_threads_running=40,
+    critical_threads_running=80, any_server=True, allow_replica=True, database_url_file=Path("url"),
+    database_auth=DatabaseAuth.ENTRA, confirmed=True,
+)
+
+
+def next_of(settings: FlipSettings, *, undo_of: int | None = None, remaining: int = 5, stopped: str = "") -> str:
+    """What a run with these settings says is to be typed next."""
+    facts = RunFacts(settings.from_services, settings.to_service, 1, undo_of, remaining, {}, 1.0)
+    tally = Tally(flipped=1, stopped=stopped)
+    return summarise(settings, cast("BlobTable", SimpleNamespace(describe=str)), facts, tally).next
+
+
+def typed(command: str, wiring: FakeWiring) -> FlipSettings:
+    """The settings that the command leads to, once confirmed."""
+    for name in ("ids", "r1", "r2", "url"):
+        Path(name).write_text("1\n")
+    program, *words = shlex.split(command)
+    assert program == "blobmove"
+    main([*words, "--confirm", "azure"])
+    asked = wiring.asked[-1]
+    assert isinstance(asked, FlipSettings)
+    return asked
+
+
+@pytest.mark.parametrize("settings", [EVERYTHING, FlipSettings(from_services=("amazon",), to_service="azure",
+                                                               confirmed=True)])
+def test_the_command_named_next_does_what_this_run_did(settings: FlipSettings, wiring: FakeWiring) -> None:
+    """The real run after a dry one, and the rest after one that was stopped."""
+    assert typed(next_of(replace(settings, dry_run=True, confirmed=False)), wiring) == settings
+    assert typed(next_of(settings, stopped="interrupted"), wiring) == settings
+
+
+def test_after_a_file_of_ids_the_other_rows_come_in_the_same_manner(wiring: FakeWiring) -> None:
+    assert typed(next_of(EVERYTHING), wiring) == replace(EVERYTHING, ids=None)
+
+
+def test_an_undo_goes_on_in_its_manner_too(wiring: FakeWiring) -> None:
+    undo = replace(EVERYTHING, from_services=(), to_service="", ids=None, undo="1")
+    assert typed(next_of(undo, undo_of=1), wiring) == undo
+
+
+def test_no_setting_is_forgotten_in_the_command_named_next() -> None:
+    """A new one must be set in EVERYTHING, so that the tests above see it, or be named here."""
+    apart = {"dry_run", "undo", "sql", "born"}
+    same = {field.name for field in fields(FlipSettings) if getattr(EVERYTHING, field.name) == field.default}
+    assert same == apart
+
+
+def test_the_command_named_next_holds_no_secret_and_writes_over_no_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql2://app:hunter2@db/acme")
+    monkeypatch.setenv("BLOBMOVE_REPLICA_URLS", "mysql2://app:hunter2@replica/acme")
+    command = next_of(replace(EVERYTHING, sql=Path("flip.sql")))
+    assert command.endswith("--checkpoint 'a b.db'")
+    assert "--sql FILE" in command
+    assert "hunter2" not in command
+
+
+def test_where_nothing_is_left_the_refused_rows_are_looked_at() -> None:
+    assert next_of(EVERYTHING, remaining=0) == ""
+    facts = RunFacts(("amazon",), "azure", 1, None, 0, {}, 1.0)
+    table = cast("BlobTable", SimpleNamespace(describe=str))
+    for reason, words in (("renamed", "status --failed"), ("not-in-plan", "plan")):
+        tally = Tally(refused=Counter({reason: 2}), kept=2)
+        assert summarise(EVERYTHING, table, facts, tally).next == f"blobmove {words} --checkpoint 'a b.db'"
