@@ -22,8 +22,12 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import RefusedError
 from blobmove.core.frozen import frozen
 from blobmove.core.model import ObjectVersion, Proof, RailsFacts, State, slot
+from blobmove.core.names import folders
 from blobmove.core.plan_results import PlanChange
 from blobmove.core.selection import Decision
+
+IS_FOLDER: Final = "name-is-folder"
+"""The reason of an object whose name is that of a folder, where folders are real."""
 
 _COLUMNS: Final = (
     "id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state, reason, proof,"
@@ -37,10 +41,16 @@ CREATE TABLE incoming.row ({_COLUMNS});
 CREATE TABLE incoming.rails_row ({_RAILS});
 CREATE TABLE incoming.listed ({_COLUMNS.replace("id,", "id INTEGER PRIMARY KEY,", 1)});
 CREATE TABLE incoming.rails ({_RAILS.replace("slot,", "slot INTEGER PRIMARY KEY,", 1)});
+CREATE TABLE incoming.folder (slot INTEGER PRIMARY KEY);
 """
 # Listed twice (a rolling snapshot can do that): the newest row counts, the last one.
 _SORT: Final = (
     f"INSERT OR REPLACE INTO incoming.listed SELECT {_COLUMNS} FROM incoming.row ORDER BY id, modified_ms, rowid"
+)
+# The object gives way: it is one, and what lies in the folder may be thousands.
+_REFUSE_FOLDERS: Final = (
+    f"UPDATE incoming.listed SET state = '{State.REFUSED}', reason = '{IS_FOLDER}', proof = NULL"
+    f" WHERE state = '{State.PENDING}' AND blob_name IS NULL AND id IN (SELECT slot FROM incoming.folder)"
 )
 _SORT_RAILS: Final = (
     f"INSERT OR REPLACE INTO incoming.rails SELECT {_RAILS} FROM incoming.rails_row ORDER BY slot, rowid"
@@ -71,10 +81,14 @@ class Listed:
 
 
 class PlanStage:
-    """The rows of a plan in the making. Use as a context manager inside an open writer."""
+    """The rows of a plan in the making. Use as a context manager inside an open writer.
 
-    def __init__(self, writer: CheckpointWriter) -> None:
+    `hierarchical`: folders are real where the objects go, and no object can have the name of one.
+    """
+
+    def __init__(self, writer: CheckpointWriter, *, hierarchical: bool = False) -> None:
         self._writer = writer
+        self._hierarchical = hierarchical
         self._path = writer.path.with_name(writer.path.name + "-incoming")
         self._texts: set[str] = set()
 
@@ -148,6 +162,7 @@ class PlanStage:
 
     def add(self, rows: Sequence[Planned]) -> None:
         """Gather rows of the inventory."""
+        self._note((IS_FOLDER,) if self._hierarchical else ())
         self._note(text for row in rows for text in (
             row.decision.reason, row.version.storage_class, row.version.encryption, row.version.checksum_algorithm,
         ))
@@ -155,6 +170,8 @@ class PlanStage:
             db.executemany(
                 f"INSERT INTO incoming.row VALUES ({','.join('?' * 14)})", [_incoming_row(row) for row in rows]
             )
+            if self._hierarchical:
+                db.executemany("INSERT OR IGNORE INTO incoming.folder VALUES (?)", _folder_slots(rows))
 
     def close_list(self) -> Listed:
         """Nothing more comes: drop what was listed twice and count. Raises RefusedError on a clash of row ids."""
@@ -166,6 +183,7 @@ class PlanStage:
             (listed,) = db.execute("SELECT count(*) FROM incoming.listed").fetchone()
             self._refuse_clash(rows > listed)
             self._refuse_one_name()
+            db.execute(_REFUSE_FOLDERS)
             states = {State(name): n for name, n in self._count("state")}
             return Listed(
                 listed, rows - listed, states,
@@ -208,6 +226,11 @@ class PlanStage:
         if row is not None:
             raise RefusedError("E409-KEYS", "two objects would become one blob", cause=f"{row[0]!r} and {row[1]!r}",
                                hint="leave one of them out with --exclude, or plan without --versions all")
+
+    def folder_names(self, count: int) -> tuple[str, ...]:
+        """A few of the keys that are refused because others lie in a folder of that name."""
+        rows = self.query(f"SELECT key FROM incoming.listed WHERE reason = '{IS_FOLDER}' ORDER BY key LIMIT {count}")
+        return tuple(key for (key,) in rows)
 
     def sizes(self) -> Iterator[tuple[int | None, str, Proof | None]]:
         """Size, storage class and expected proof of every object that is to be copied."""
@@ -254,6 +277,12 @@ class PlanStage:
             f" WHERE l.state = 'pending' AND o.state IN ({PROVEN})"
         ).fetchone()
         return int(count)
+
+
+def _folder_slots(rows: Sequence[Planned]) -> list[tuple[int]]:
+    """The folders that the objects to copy will lie in."""
+    copied = (row.decision.blob_name or row.version.key for row in rows if row.decision.state is State.PENDING)
+    return [(slot(folder),) for folder in {folder for name in copied for folder in folders(name)}]
 
 
 def _incoming_row(row: Planned) -> tuple[Any, ...]:

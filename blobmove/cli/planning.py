@@ -81,7 +81,8 @@ async def _plan(settings: PlanSettings, listener: Listener, writer: CheckpointWr
     async with AsyncExitStack() as stack:
         s3 = await stack.enter_async_context(S3Control(s3_settings(ends.source.bucket, _addressing(settings, ends))))
         region = await s3.locate()
-        await _check_container(ends.destination, settings.create_container, listener)
+        hierarchical = await _check_container(ends.destination, settings.create_container, listener)
+        selection = replace(selection, hierarchical=hierarchical)
         workdir = stack.enter_context(_workdir(settings.checkpoint))
         objects = await _objects(settings, ends, s3, stack, (selection, workdir, listener))
         with ExitStack() as database:
@@ -187,14 +188,15 @@ def _remember(
     }
 
 
-async def _check_container(destination: Destination, create: bool, listener: Listener) -> None:
+async def _check_container(destination: Destination, create: bool, listener: Listener) -> bool | None:
+    """The container is there, or is made; whether folders are real in it, None where that is not told."""
     async with AzureControl(destination) as azure:
-        if await azure.container_exists():
-            return
-        if not create:
-            raise container_missing(destination)
-        await azure.create_container()
-        listener(Note(f"Created the container {destination.container}"))
+        if not await azure.container_exists():
+            if not create:
+                raise container_missing(destination)
+            await azure.create_container()
+            listener(Note(f"Created the container {destination.container}"))
+        return await azure.hierarchical()
 
 
 Surroundings = tuple[Selection, Path, Listener]

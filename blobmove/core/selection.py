@@ -18,12 +18,16 @@ ARCHIVE_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 @frozen
 class Selection:
-    """What the operator asked to move. `excludes` are globs over whole keys, `*` also matches `/`."""
+    """What the operator asked to move. `excludes` are globs over whole keys, `*` also matches `/`.
+
+    `hierarchical`: whether folders are real where it is to go; None where nobody may ask.
+    """
 
     prefix: str = ""
     excludes: tuple[str, ...] = ()
     all_versions: bool = False
     only_referenced: bool = False
+    hierarchical: bool | None = None
 
 
 @frozen
@@ -47,7 +51,7 @@ def decide(version: ObjectVersion, selection: Selection, referenced: bool | None
     name = version.key
     if not version.is_latest:
         name = older_version_name(version.key, version.version_id or "null")
-    refused = refusal(name)
+    refused = refusal(name, hierarchical=bool(selection.hierarchical))
     if refused is not None:
         return Decision(State.REFUSED, refused)
     return Decision(State.PENDING, "", None if name == version.key else name)

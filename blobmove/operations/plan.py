@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from anyio import to_thread
 
-from blobmove.checkpoint.planning import Listed, Planned, PlanStage
+from blobmove.checkpoint.planning import IS_FOLDER, Listed, Planned, PlanStage
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES, Sizing
 from blobmove.core.frozen import frozen
 from blobmove.core.model import BlobRow, ObjectVersion, State
+from blobmove.core.names import has_empty_segment
 from blobmove.core.plan_results import InventoryFacts, PlanChange, PlanResult, RailsCheck
 from blobmove.core.proof import expected, readings
 from blobmove.core.rails import rails_facts
@@ -80,16 +81,18 @@ class Plan:
     listener: Listener
     _rows: int = 0
     _outside: int = 0
+    _doubtful: int = 0
     _services: Counter[str] = dataclasses.field(default_factory=Counter)
     _aside: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
     async def run(self) -> PlanResult:
         """Read everything, then adopt it in one transaction: on any error the checkpoint stays as it was."""
-        with PlanStage(self.writer) as stage:
+        with PlanStage(self.writer, hierarchical=bool(self.ask.selection.hierarchical)) as stage:
             if self.rails is not None:
                 self._read_rails(stage, self.rails)
             await self._read_objects(stage)
             listed = await to_thread.run_sync(stage.close_list)
+            self._tell_of_folders(stage)
             sizing = await to_thread.run_sync(self._size, stage)
             check = self._check_rails(stage) if self.rails is not None else None
             result = self._result(stage, listed, sizing, check)
@@ -124,8 +127,20 @@ class Plan:
         decision = decide(version, self.ask.selection, referenced if asked else None)
         if decision.reason and len(examples := self._aside.setdefault(decision.reason, [])) < EXAMPLES:
             examples.append(version.key)
+        if self.ask.selection.hierarchical is None and decision.state is State.PENDING:
+            self._doubtful += has_empty_segment(version.key)
         proof = expected(version, facts) if decision.state is State.PENDING else None
         return Planned(version, decision, proof, referenced)
+
+    def _tell_of_folders(self, stage: PlanStage) -> None:
+        """Where folders are real, which objects have the name of one; where nobody may ask, what depends on it."""
+        if names := stage.folder_names(EXAMPLES):
+            self._aside[IS_FOLDER] = list(names)
+        if self._doubtful:
+            self.listener(Note(f"{self._doubtful:,} of the names have an empty segment (`//`). An account with a"
+                               " hierarchical namespace would store them under other names, and whether this one has it"
+                               " is not told to these credentials: az storage account show --name ACCOUNT"
+                               " --query isHnsEnabled"))
 
     def _size(self, stage: PlanStage) -> Sizing:
         sizing = Sizing(WHOLE_LIMIT, BLOCK_SIZE)

@@ -22,12 +22,14 @@ REASONS: Final = {
     "not-referenced": "not named by a Rails row (--only-referenced)",
     "name-empty": "refused: the name is empty",
     "name-too-long": "refused: the name is longer than 1,024 characters",
-    "name-too-many-segments": "refused: the name has more than 254 segments",
+    "name-too-many-segments": "refused: the name has more segments than Azure takes (254; hierarchical namespace: 61)",
     "name-control-character": "refused: the name holds a control character",
     "name-not-a-character": "refused: the name holds a code point that is no character",
     "name-backslash": "refused: the name holds a backslash, which Azure turns into a slash",
     "name-dot-segment": "refused: the name holds a segment `.` or `..`, which Azure resolves",
     "name-trailing-dot": "refused: a segment of the name ends with a dot, which Azure cuts off",
+    "name-empty-segment": "refused: the name has an empty segment (hierarchical namespace)",
+    "name-is-folder": "refused: other objects lie in a folder of that name (hierarchical namespace)",
 }
 PROOFS: Final = {
     "etag-md5": "have an MD5 ETag, which Azure checks while the bytes arrive",

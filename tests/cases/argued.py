@@ -9,8 +9,6 @@ ARGUED: Final[Mapping[str, str]] = {
     "F23": "a current version is pinned by its ETag: by its version id a GET would still find it after it was"
            " overwritten or deleted; it is `changed`, and the next plan copies the newer one (design.md section 4)",
     "I03": "every part is asked for and the ETag recomputed: nothing differs that a note could name (s3.md section 2)",
-    "K63": "the account's namespace is not asked for; there a second write finds a blob (409, azure-blob.md section"
-           " 3.3) and is a conflict: nothing is overwritten",
     "R07": "the plan counts objects without a row, not their bytes or cost (`objects_without_row`, cli.md)",
     "R11": "no flag repairs types (cli.md): S3's is kept, the row is flipped; only `--transfer server --content-from"
            " rails`, which asks S3 for nothing, takes the type of the row, and so repairs it",

@@ -9,14 +9,13 @@ from urllib.parse import unquote, unquote_plus
 
 import pytest
 
-from tests.cases.argued import ARGUED
 from tests.cases.catalogue import CASES, Case, ids_of, of
 from tests.cases.conftest import MakeDesk
 from tests.cases.desk import Desk, Record
 from tests.cases.webs import fetched, listed
 from tests.cloud.control import Cloud
 from tests.cloud.facts import StoredBlob
-from tests.cloud.specs import BlobSpec, in_base64
+from tests.cloud.specs import BlobSpec, ObjectSpec, Rule, Settings, in_base64
 
 TOGETHER: Final = ids_of("key", but=("K63",))
 COPIED: Final = tuple(one for one in TOGETHER if CASES[one].outcome != "refused_or_mapped")
@@ -87,11 +86,40 @@ def test_nothing_is_at_the_destination_but_what_was_copied(moved: Moved) -> None
 
 
 @of("K63")
-def test_on_a_hierarchical_account_the_second_of_two_names_is_a_conflict(case: Case, make_desk: MakeDesk) -> None:
-    assert case.id in ARGUED
+def test_where_folders_are_real_a_name_with_an_empty_segment_is_refused(case: Case, make_desk: MakeDesk) -> None:
     (plain,) = case.neighbours()
     desk = make_desk(case.spec(), plain)
-    desk.plan()
+    desk.cloud.settings(Settings(hierarchical=True))
+    assert desk.plan()["objects"]["refused"] == {"name-empty-segment": 1}
+    assert desk.copy(expect=1)["outcomes"]["copied"] == 1
+    record = desk.ended(case)
+    assert (record["state"], record["reason"]) == ("refused", "name-empty-segment")
+    assert {*desk.cloud.blobs(desk.container)} == {plain.key}
+
+
+@of("K63")
+def test_where_folders_are_real_an_object_with_the_name_of_one_is_refused(case: Case, make_desk: MakeDesk) -> None:
+    names = ("a", "a/b", "a/c", "a/c/d", "a-b", "ab", "gone/x", "gone")
+    desk = make_desk(*(ObjectSpec(key=name, size=5) for name in names))
+    desk.cloud.settings(Settings(hierarchical=True))
+    told = desk.run("plan", "--source", desk.source, "--destination", desk.destination, "--list", "--exclude", "gone/*")
+    assert "2  refused: other objects lie in a folder of that name" in told.out
+    desk.copy(expect=1)
+    refused = {key: record["reason"] for key, record in desk.records().items() if record["state"] == "refused"}
+    assert refused == {"a": "name-is-folder", "a/c": "name-is-folder"}
+    assert {*desk.cloud.blobs(desk.container)} == {"a/b", "a/c/d", "a-b", "ab", "gone"}
+
+
+@of("K63")
+def test_where_nobody_may_ask_for_the_kind_of_account_the_second_of_two_names_is_a_conflict(
+    case: Case, make_desk: MakeDesk
+) -> None:
+    (plain,) = case.neighbours()
+    desk = make_desk(case.spec(), plain)
+    desk.cloud.rule(Rule(side="azure", do="answer", operation="GetAccountInformation", status=403,
+                         code="AuthorizationPermissionMismatch"))
+    told = desk.run("plan", "--source", desk.source, "--destination", desk.destination, "--list")
+    assert "1 of the names have an empty segment" in told.err
     # Such an account answers for `src//hidden.go` with the blob `src/hidden.go`: seven bytes, not six.
     taken = in_base64(bytes(range(plain.size)))
     for name in (plain.key, case.key):
@@ -107,6 +135,7 @@ def test_on_a_hierarchical_account_the_second_of_two_names_is_a_conflict(case: C
 def test_on_a_flat_account_both_names_are_two_blobs(case: Case, make_desk: MakeDesk) -> None:
     assert case.expect["only_when"].startswith("isHnsEnabled == true")
     desk = make_desk(case.spec(), *case.neighbours())
-    desk.plan()
+    told = desk.run("plan", "--source", desk.source, "--destination", desk.destination, "--list")
+    assert "empty segment" not in told.out + told.err
     assert desk.copy()["outcomes"]["copied"] == 2
     desk.holds(case)

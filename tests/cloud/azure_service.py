@@ -37,6 +37,7 @@ _CONTAINER_OPERATIONS: Final = {
     ("HEAD", ""): "GetContainerProperties",
     ("DELETE", ""): "DeleteContainer",
     ("GET", "list"): "ListBlobs",
+    ("GET", "properties"): "GetAccountInformation",
 }
 
 
@@ -85,6 +86,10 @@ class AzureService:
             service_name(request.key)
         if request.operation == "ListContainers":
             return self._list_containers(now)
+        if request.operation == "GetAccountInformation":
+            return Reply(200, common_headers(now) | {
+                "x-ms-sku-name": "Standard_LRS", "x-ms-account-kind": "StorageV2",
+                "x-ms-is-hns-enabled": str(self.settings.hierarchical).lower()})
         if request.operation == "CreateContainer":
             return self._create_container(request, now)
         operation = self._operations.get(request.operation)

@@ -173,6 +173,7 @@ class Settings(Spec):
     """`clock_offset`: seconds added to the cloud's clock. `check_signatures`: recompute SigV4 with `keys`.
     `bearer`: tokens and when they expire (seconds since 1970); empty: any token is good. `lease_first`: a write to a
     leased blob answers 412 LeaseIdMissing even where its condition fails too (undocumented; Azurite: condition first).
+    `hierarchical`: the account says that it has a hierarchical namespace (names are kept as they come all the same).
     """
 
     clock_offset: float = 0.0
@@ -180,4 +181,5 @@ class Settings(Spec):
     keys: tuple[Mapping[str, Any], ...] = ()
     bearer: Mapping[str, float] = field(default_factory=dict)
     lease_first: bool = False
+    hierarchical: bool = False
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blobmove.core.names import MAX_CHARACTERS, MAX_SEGMENTS, older_version_name, refusal
+from blobmove.core.names import MAX_CHARACTERS, MAX_FOLDERS, MAX_SEGMENTS, folders, older_version_name, refusal
 
 AWKWARD = st.lists(
     st.sampled_from(("a", "b", ".", "..", "/", "//", "\\", " ", "%", "%2F", "+", "é", "世", "\x00", "\x1f", "\n",
@@ -39,6 +39,27 @@ def test_an_accepted_key_is_never_rewritten(key: str) -> None:
 def test_two_accepted_keys_never_become_one_blob(one: str, other: str) -> None:
     if one != other and refusal(one) is None and refusal(other) is None:
         assert as_azure_stores(one) != as_azure_stores(other)
+
+
+@given(KEYS)
+def test_where_folders_are_real_no_accepted_key_loses_a_segment(key: str) -> None:
+    if refusal(key, hierarchical=True) is None:
+        assert "/".join(segment for segment in as_azure_stores(key).split("/") if segment) == key
+
+
+@pytest.mark.parametrize(("key", "flat", "hierarchical"), [
+    ("/".join("a" * MAX_FOLDERS), None, None),
+    ("/".join("a" * (MAX_FOLDERS + 1)), None, "name-too-many-segments"),
+    ("a//b", None, "name-empty-segment"), ("/a", None, "name-empty-segment"), ("a/", None, "name-empty-segment"),
+    ("", "name-empty", "name-empty"), ("a/b.", "name-trailing-dot", "name-trailing-dot"),
+])
+def test_where_folders_are_real_more_is_refused(key: str, flat: str | None, hierarchical: str | None) -> None:
+    assert (refusal(key), refusal(key, hierarchical=True)) == (flat, hierarchical)
+
+
+def test_a_blob_lies_in_every_folder_above_it() -> None:
+    assert [*folders("a/b/c")] == ["a", "a/b"]
+    assert [*folders("a")] == []
 
 
 @given(KEYS)

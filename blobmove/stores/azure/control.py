@@ -73,6 +73,16 @@ class AzureControl:
             raise explain(error, self.destination) from None
         return True
 
+    async def hierarchical(self) -> bool | None:
+        """Whether the account has a hierarchical namespace; None where that is not told to these credentials."""
+        client = await self._client()
+        try:
+            told = await client.get_account_information(timeout=20)
+        except Exception:  # a role or a SAS that does not allow it, an emulator that does not know it
+            return None
+        known = told.get("is_hns_enabled")
+        return None if known is None else bool(known)
+
     async def _client(self) -> Any:  # noqa: ANN401 - kept out of the types so that the SDK loads late
         from azure.storage.blob.aio import ContainerClient, ExponentialRetry
 
