@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from blobmove.operations.flip_doors import FlipDoors, RowId
     from blobmove.operations.flip_patience import Patience
 
-TRIES_BATCH: Final = 3
-TRIES_PART: Final = 2
-"""Tries at a batch that meets locks before it is halved, and at each half: one locked row must not stop the rest."""
+TRIES_ROW: Final = 3
+"""Tries at a single row that stays locked, before it is left out: one must not stop the rest.
+
+Several rows that meet a lock are halved at once: to wait for it again would keep the application from all that come
+before it, again; a single row keeps it from nothing.
+"""
 
 
 @dataclass(slots=True)
@@ -147,25 +150,26 @@ class JournalMover:
         if not isinstance(part.changed, DatabaseTrouble):
             return part.changed
         began = self._doors.clock()
-        changed = self._insist(batch, part.ids, locked, TRIES_BATCH, part.changed)
+        changed = self._insist(batch, part.ids, locked, part.changed)
         part.seconds += self._doors.clock() - began
         self.pace.took(len(part.ids), part.seconds)
         return changed
 
     def _insist(
-        self, batch: NewBatch, ids: list[RowId], locked: set[RowId], tries: int, first: DatabaseTrouble | None = None
+        self, batch: NewBatch, ids: list[RowId], locked: set[RowId], first: DatabaseTrouble | None = None
     ) -> int:
-        """Rows changed. A part that stays locked is halved until only the locked rows themselves are left over."""
+        """Rows changed. A part that meets a lock is halved until only the locked rows themselves are left over."""
         try:
-            return self._patience.ask(lambda: self._change(batch, ids), tries, first)
+            return self._patience.ask(lambda: self._change(batch, ids), 1 if len(ids) > 1 else TRIES_ROW, first)
         except DatabaseTrouble as trouble:
             if trouble.trouble is not Trouble.BUSY:
                 raise
             if len(ids) == 1 or self._doors.stop():
                 locked.update(ids)
                 return 0
+            self._patience.pause(trouble)
         half = len(ids) // 2
-        return sum(self._insist(batch, part, locked, TRIES_PART) for part in (ids[:half], ids[half:]))
+        return sum(self._insist(batch, part, locked) for part in (ids[:half], ids[half:]))
 
     def _look(self, batch: NewBatch, locked: set[RowId], moved: Moved) -> list[RowId]:
         """Fewer rows changed than were meant: read them again, and tell why of those that did not.

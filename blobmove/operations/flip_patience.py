@@ -88,7 +88,7 @@ class Patience:
                 busy += isinstance(fault, DatabaseTrouble) and fault.trouble is Trouble.BUSY
                 if busy >= tries or attempt >= TRIES or self._doors.stop():
                     raise
-                self._pause(fault, attempt)
+                self.pause(fault, attempt)
 
     def begin(self, question: Callable[[], T]) -> Begun[T]:
         """Put it in a thread, where this connection may be kept busy meanwhile; else it is put when asked for."""
@@ -125,7 +125,8 @@ class Patience:
             hint="look which server the application writes to; if it is this one, run again with --any-server",
         )
 
-    def _pause(self, fault: DatabaseTrouble | HeldError, attempt: int) -> None:
+    def pause(self, fault: DatabaseTrouble | HeldError, attempt: int = 1) -> None:
+        """Leave the server alone for a while, and say why."""
         wait = backoff(attempt, self._doors.draw())
         code = fault.server_code if isinstance(fault, DatabaseTrouble) else fault.code
         self._doors.listener(Throttled("database", code, wait, 1))

@@ -13,6 +13,7 @@ from blobmove import __version__
 from blobmove.core.errors import BlobmoveError, HeldError, RefusedError, UsageError
 from blobmove.core.events import Note, Throttled
 from blobmove.core.flipping import DatabaseTrouble, ServerFacts, Trouble
+from blobmove.operations.flip_journaled import TRIES_ROW
 from blobmove.stores.rails.database import RailsDatabase
 from tests.database.application import Application, Operator
 
@@ -81,6 +82,29 @@ def test_rows_purged_or_changed_between_gate_and_update_are_reported_not_errors(
     assert (result.flipped, result.refused, result.remaining) == (3, {"purged": 1, "changed-meanwhile": 1}, 0)
     assert operator.application.names() == {1: "azure", 3: "azure", 4: "elsewhere", 5: "azure"}
     assert [batch.ids for batch in operator.journal.batches_to_undo(1)] == [(1, 3, 5)]
+
+
+def test_rows_that_meet_a_lock_are_halved_at_once_and_only_a_single_one_is_insisted_on(operator: Operator) -> None:
+    """Whoever waits for a lock keeps the application from the rows that come before it: once for each half."""
+    operator.book.enter(*operator.application.add_many(range(1, 9)))
+    tried: list[tuple[int, ...]] = []
+
+    def wrap(database: RailsDatabase) -> RailsDatabase:
+        flip = database.flip
+
+        def meets_a_lock(ids: Any, old: str, new: str) -> int:  # noqa: ANN401
+            tried.append(tuple(ids))
+            if 7 in ids:
+                raise DatabaseTrouble(Trouble.BUSY, "1205", "Lock wait timeout exceeded")
+            return flip(ids, old, new)
+
+        database.flip = meets_a_lock  # type: ignore[method-assign]
+        return database
+
+    result = operator.flips(wrap=wrap)
+    assert (result.flipped, result.refused) == (7, {"locked": 1})
+    assert tried == [(1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3, 4), (5, 6, 7, 8), (5, 6), (7, 8), *[(7,)] * TRIES_ROW, (8,)]
+    assert len([event for event in operator.events if isinstance(event, Throttled)]) == 5, "each time with a pause"
 
 
 @pytest.mark.parametrize("moment", ["before", "after"], ids=["before the update", "after the commit"])
