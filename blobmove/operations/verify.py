@@ -94,6 +94,8 @@ class Verify:
         )
 
     def _next(self, code: int) -> str:
+        if code == 0 and self.settings.sample < 100:
+            return for_checkpoint("blobmove verify", self.settings.checkpoint)  # no flip begins after a sample
         if code == 0:
             return for_checkpoint("blobmove flip-service --to NAME --dry-run", self.settings.checkpoint)
         if code == 5:

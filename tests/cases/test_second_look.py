@@ -132,3 +132,12 @@ def test_that_blobs_are_listed_does_not_show_that_they_can_be_read(make_desk: Ma
     desk.cloud.put_blobs(desk.container, BlobSpec(name=ILL, size=100, md5="none"))
     refuse(desk, 403, "AuthorizationPermissionMismatch")
     assert desk.verify(expect=4)["code"] == "E403-DESTINATION"
+
+
+def test_after_a_sample_the_whole_is_to_be_verified_since_no_flip_begins_before(make_desk: MakeDesk) -> None:
+    desk = copied(make_desk)
+    assert desk.verify()["next"] == "blobmove flip-service --to NAME --dry-run"
+    assert desk.verify(*READ, "--sample", "50")["next"] == "blobmove verify"
+    refuse(desk, 403, "AuthorizationPermissionMismatch", key="*")
+    error = desk.verify(*READ, "--sample", "99.5", expect=4)
+    assert "then: blobmove verify --how read --sample 99.5" in error["hint"]

@@ -80,8 +80,7 @@ class AzureControl:
             told = await client.get_account_information(timeout=20)
         except Exception:  # a role or a SAS that does not allow it, an emulator that does not know it
             return None
-        known = told.get("is_hns_enabled")
-        return None if known is None else bool(known)
+        return bool(told.get("is_hns_enabled"))  # Azurite answers, and leaves it out
 
     async def _client(self) -> Any:  # noqa: ANN401 - kept out of the types so that the SDK loads late
         from azure.storage.blob.aio import ContainerClient, ExponentialRetry
@@ -136,7 +135,7 @@ def explain(error: Exception, destination: Destination) -> BlobmoveError:
         return AccessError("E403-DESTINATION", f"Azure refused access to container `{destination.container}`",
                            cause=f"{code}: {cause}" if code else cause,
                            hint="needed: the role `Storage Blob Data Contributor` on the container, or a SAS with "
-                                "racwdl; check also the clock and the expiry")
+                                "rwcl; check also the clock and the expiry")
     if code in ("ContainerNotFound", "ResourceNotFound") or status == 404:
         return container_missing(destination, cause)
     kind = f"{code}: {cause}" if isinstance(error, HttpResponseError) and code else cause
