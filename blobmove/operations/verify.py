@@ -61,8 +61,7 @@ class Verify:
         setup = self.reader.setup()
         self.writer.begin_run(setup.plan)
         frame = Frame(self.stop, self.listener, lambda: self.bench.counters.in_flight)
-        # S3 is not asked: no answer here tells of it.
-        doubts = Doubts(frame, Circuit(by_source=frozenset()), self.probe, _not_asked)
+        doubts = Doubts(frame, Circuit(), self.probe, _not_asked)
         self._findings = Findings(frame, doubts, self.writer)
         await frame.run(self._by_listing if self.settings.how is How.LISTING else self._by_reading)
         if self.stop.error is not None:
@@ -221,4 +220,5 @@ def again(settings: VerifySettings) -> str:
 
 
 async def _not_asked() -> bool:
+    """Whether S3 gives an object: no answer here is in doubt because of it."""
     return False

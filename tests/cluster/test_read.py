@@ -113,14 +113,16 @@ class Forgetful:
     def __init__(self, most: int) -> None:
         self.most = most
         self.asked: list[int] = []
+        self.patient: list[bool] = []
 
     async def read(self, number: int, batch: tuple[ProvenCopy, ...], patient: bool) -> ReadReport:
         self.asked.append(len(batch))
+        self.patient.append(patient)
         return ReadReport("w", tuple(Outcome(copy.id, State.PRESENT) for copy in batch[:self.most]))
 
 
-async def reading(most: int) -> tuple[Results, list[str], list[int]]:
-    """What is seen of ten blobs, why the run stops, and how many each call asked for."""
+async def reading(most: int) -> tuple[Results, list[str], Forgetful]:
+    """What is seen of ten blobs, why the run stops, and what the calls have asked for."""
     copies = [ProvenCopy(id=number, blob_name=f"b{number}", size=1, md5=b"", blob_etag=None) for number in range(10)]
     seen: Results = []
     stop, stopped, calls = Stop(), [], Forgetful(most)
@@ -141,14 +143,15 @@ async def reading(most: int) -> tuple[Results, list[str], list[int]]:
     roster = SimpleNamespace(watch=watch, hear=lambda *_: None, threads={"w": 1})
     crew = cast(Crew, SimpleNamespace(roster=roster, calls=calls))
     await Readers(crew, Reading(pages, record, failed, cast("Callable[..., BlobmoveError]", None), stop)).run()
-    return seen, stopped, calls.asked
+    return seen, stopped, calls
 
 
 async def test_what_one_worker_leaves_unread_is_asked_for_again() -> None:
-    seen, stopped, asked = await reading(4)
-    assert (len(seen), stopped, asked) == (10, [], [10, 6, 2])
+    seen, stopped, calls = await reading(4)
+    assert (len(seen), stopped, calls.asked) == (10, [], [10, 6, 2])
+    assert calls.patient == [False, True, True], "what it has seen is known by then: now to the end"
 
 
 async def test_a_run_whose_workers_leave_blobs_unread_fails() -> None:
-    seen, stopped, asked = await reading(0)
-    assert (seen, stopped, len(asked)) == ([], ["E500-WORKER"], UNFIT_LIMIT)
+    seen, stopped, calls = await reading(0)
+    assert (seen, stopped, len(calls.asked)) == ([], ["E500-WORKER"], UNFIT_LIMIT)
