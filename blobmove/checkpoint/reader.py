@@ -28,7 +28,8 @@ from blobmove.core.model import PROVEN_STATES, State, Transfer, slot, slots
 from blobmove.core.results import Failure, Totals
 
 if TYPE_CHECKING:
-    from blobmove.core.flipping import ProvenBlob, ProvenRow
+    from blobmove.core.flipping import ProvenBlob
+    from blobmove.core.rows import ProvenRows
 
 _STATES = {number: state for state, number in STATES.items()}
 _COPY = f"o.id, coalesce(o.blob_name, o.key), coalesce(o.size, 0), {MD5}, o.blob_etag"
@@ -168,7 +169,7 @@ class CheckpointReader:
             return {key: found[key] for key in keys if key in found}
         return found
 
-    def proven_rows(self, keys: Sequence[str]) -> set[ProvenRow]:
+    def proven_rows(self, keys: Sequence[str]) -> ProvenRows:
         """Of these keys: what rows must say whose files are proven. One question and one answer for all, by columns.
 
         To fetch a row costs half as much again as to find it, and SQLite hands Python's lock to and fro with each.

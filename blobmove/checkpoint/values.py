@@ -14,7 +14,7 @@ from blobmove.core.frozen import frozen
 from blobmove.core.model import RailsFacts, Transfer
 
 if TYPE_CHECKING:
-    from blobmove.core.flipping import ProvenRow
+    from blobmove.core.rows import ProvenRows
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -81,18 +81,20 @@ def transfer_out(row: Row, words: Words) -> Transfer:
     )
 
 
-def proven_rows_out(row: Row) -> set[ProvenRow]:
+def proven_rows_out(row: Row) -> ProvenRows:
     """From so many keys, zero bytes between them; their sizes; their MD5s with two zero bytes between each.
 
     Nothing where they do not add up (a key may hold a zero byte): whoever finds no answer here asks row by row.
     """
+    from blobmove.core.rows import ProvenRows  # the nouns of one command
+
     count, keys, sizes, md5s = row
     if not count or keys.count("\0") != count - 1 or len(md5s) != count * 18 - 2:
-        return set()
-    # 16 bytes and two of zero are 24 letters, the first 22 of them those of the 16 bytes alone.
-    letters = b2a_base64(md5s + b"\0\0", newline=False).decode("ascii")
-    checksums = [letters[start : start + 22] + "==" for start in range(0, len(letters), 24)]
-    return set(zip(keys.split("\0"), map(int, sizes.split(",")), checksums, strict=True))
+        return ProvenRows()
+    # 16 bytes and two of zero are 24 letters, the first 22 of them those of the 16 bytes alone; then comes "==".
+    letters = bytearray(b2a_base64(md5s + b"\0\0", newline=False))
+    letters[22::24] = letters[23::24] = b"=" * count
+    return ProvenRows(count, keys, sizes, letters.decode("ascii"))
 
 
 def setup_out(row: Row | None) -> Setup | None:

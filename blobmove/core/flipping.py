@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from blobmove.core.model import State
+    from blobmove.core.rows import ProvenRows
 
 SLOW_BATCH_SECONDS: Final = 0.04
 """After an UPDATE that held its row locks longer the next ones are cut: whoever else wants one of the rows shall wait
@@ -69,7 +70,7 @@ class Ledger(Protocol):
         """Every key of these that the plan holds, in whatever state."""
         ...
 
-    def proven_rows(self, keys: Sequence[str]) -> set[ProvenRow]:
+    def proven_rows(self, keys: Sequence[str]) -> ProvenRows:
         """What rows of these keys must say to pass the gate at once; nothing of a key that needs a closer look."""
         ...
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from blobmove.core.flip_results import FlipResult
     from blobmove.core.flip_settings import FlipSettings
-    from blobmove.core.flipping import Candidate, Outlook, ServerFacts
+    from blobmove.core.flipping import Outlook, ServerFacts
+    from blobmove.core.rows import Rows
     from blobmove.operations.flip_doors import FlipDoors, RowId
     from blobmove.operations.flip_patience import Begun
     from blobmove.operations.flip_walk import Tally
@@ -160,13 +161,13 @@ class _Flip:
         us is found by the next run."""
         table = self._doors.reading
 
-        def page(after: RowId | None) -> Begun[list[Candidate]]:
+        def page(after: RowId | None) -> Begun[Rows]:
             limit = size()
             return self._reading.begin(lambda: table.candidates(after, limit, self._sources))
 
         under_way = page(None)
         while rows := under_way.answer():
-            under_way = page(rows[-1].id)
+            under_way = page(rows.ids[-1])
             yield self._judged(self._mine(rows))
 
     def _id_pages(self, ids: Sequence[RowId], size: Callable[[], int]) -> Iterator[JudgedPage]:
@@ -181,16 +182,18 @@ class _Flip:
             names = ", ".join(self._sources)
             self._doors.listener(Note(f"{others:,} of the ids asked for are gone or do not name {names}"))
 
-    def _mine(self, rows: list[Candidate]) -> list[Candidate]:
+    def _mine(self, rows: Rows) -> Rows:
         """Those that name a source. The question compares bytes, too; here it is seen that it did, where the answer
         tells the name (MySQL's does not where there is one only: stores.rails.statements)."""
-        return [row for row in rows if row.service_name in self._sources]
+        if set(rows.names) <= set(self._sources):
+            return rows
+        return rows.pick([at for at, name in enumerate(rows.names) if name in self._sources])
 
-    def _judged(self, rows: list[Candidate]) -> JudgedPage:
+    def _judged(self, rows: Rows) -> JudgedPage:
         """Rows with the reasons to leave some alone. What most say is proven to the letter; the rest is looked at."""
         ledger = self._doors.ledger
-        looked = needs_look(rows, ledger.proven_rows([row.key for row in rows]))
-        reasons = refusals(rows, looked, ledger.proven([rows[at].key for at in looked])) if looked else {}
+        looked = needs_look(rows, ledger.proven_rows(rows.keys))
+        reasons = refusals(rows, looked, ledger.proven([rows.keys[at] for at in looked])) if looked else {}
         return JudgedPage(rows, self._settings.to_service, reasons)
 
     def _ids(self) -> list[RowId] | None:

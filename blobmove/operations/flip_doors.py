@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from blobmove.checkpoint.journal import FlipJournal
-    from blobmove.core.flipping import Candidate, Ledger, Outlook, ServerFacts
+    from blobmove.core.flipping import Ledger, Outlook, ServerFacts
+    from blobmove.core.rows import Rows
 
 RowId = int | str
 
@@ -28,9 +29,9 @@ class BlobTable(Protocol):
 
     def services(self, names: Sequence[str] | None = None) -> dict[str, int]: ...
 
-    def candidates(self, after_id: RowId | None, limit: int, services: Sequence[str]) -> list[Candidate]: ...
+    def candidates(self, after_id: RowId | None, limit: int, services: Sequence[str]) -> Rows: ...
 
-    def rows(self, ids: Sequence[RowId]) -> list[Candidate]: ...
+    def rows(self, ids: Sequence[RowId]) -> Rows: ...
 
     def current(self, ids: Sequence[RowId]) -> dict[RowId, str | None]: ...
 

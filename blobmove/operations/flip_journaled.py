@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from blobmove.checkpoint.journal import NewBatch
 from blobmove.core.events import Note
 from blobmove.core.flipping import DatabaseTrouble, Trouble
+from blobmove.core.rows import Rows
 from blobmove.operations.flip_movers import Moved, Wanted, by_names
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class JournalMover:
         self._tells_position = True
         self._prepared: list[NewBatch] = []
         self._started: list[NewBatch] = []
-        self._wanted = self._judged = Wanted((), "")
+        self._wanted = self._judged = Wanted(Rows(), "")
         self._answer: Future[_Answer] | _Answer = []
         self._thread = ThreadPoolExecutor(1, "flip") if doors.reader is not None else None
         self.ahead = self._thread is not None

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from blobmove.core.errors import RefusedError, UsageError
 from blobmove.core.frozen import frozen
+from blobmove.core.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import TextIO
 
-    from blobmove.core.flipping import Candidate, Pace
+    from blobmove.core.flipping import Pace
     from blobmove.operations.flip_doors import BlobTable, RowId
 
 
@@ -27,7 +26,7 @@ class Wanted:
     They are as the gate saw them, but those of an undo: nothing but their ids and names is known then.
     """
 
-    rows: Sequence[Candidate]
+    rows: Rows
     new: str
     undoes: int | None = None
 
@@ -102,7 +101,7 @@ class SqlMover(DryMover):
         self.path = path
         self.undo_path = undo_path_of(path)
         self._files: list[TextIO] = []
-        self._wanted = Wanted((), "")
+        self._wanted = Wanted(Rows(), "")
 
     def __enter__(self) -> SqlMover:
         """Raises RefusedError E409-FILE rather than write over the only way back of statements that were run."""
@@ -155,11 +154,10 @@ def undo_path_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.undo{path.suffix}")
 
 
-def by_names(rows: Sequence[Candidate]) -> Iterator[tuple[str, list[RowId]]]:
+def by_names(rows: Rows) -> Iterator[tuple[str, Sequence[RowId]]]:
     """The ids of a batch by the names that its rows have: one statement each."""
-    ids, _keys, names, *_others = zip(*rows, strict=True)
-    if len(set(names)) == 1:
-        yield names[0], list(ids)
-        return
-    for old, group in groupby(sorted(zip(names, ids, strict=True), key=itemgetter(0)), key=itemgetter(0)):
-        yield old, [one for _name, one in group]
+    names = sorted(set(rows.names))
+    for old in names:
+        yield old, rows.ids if len(names) == 1 else [
+            one for one, name in zip(rows.ids, rows.names, strict=True) if name == old
+        ]

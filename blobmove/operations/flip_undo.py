@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from blobmove.checkpoint.journal import NewRun
 from blobmove.core.errors import BlobmoveError, UsageError
 from blobmove.core.flipping import UNKNOWN_SIZE, Candidate, Pace
+from blobmove.core.rows import Rows
 from blobmove.operations.flip_journaled import JournalMover
 from blobmove.operations.flip_movers import DryMover, Mover
 from blobmove.operations.flip_patience import Patience
@@ -145,7 +146,7 @@ class _Undo:
         """A row that names its old service again is done already and not counted."""
         open_ids = [one for one in ids if current[one] != batch.old]
         self._already += len(ids) - len(open_ids)
-        rows = [Candidate(one, "", batch.new, UNKNOWN_SIZE, None) for one in open_ids]
+        rows = Rows.of(Candidate(one, "", batch.new, UNKNOWN_SIZE, None) for one in open_ids)
         reasons = {
             at: "purged" if current[one] is None else "changed-meanwhile"
             for at, one in enumerate(open_ids) if current[one] != batch.new

@@ -7,14 +7,14 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from blobmove.core.events import FlipProgress, Problem, Stopping
+from blobmove.core.rows import Rows
 from blobmove.operations.flip_movers import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from blobmove.core.flip_settings import FlipSettings
     from blobmove.core.flipping import Candidate
@@ -37,10 +37,6 @@ COLLECT_EVERY: Final = 100_000
 
 NO_LONGER_THERE: Final = frozenset({"purged", "changed-meanwhile"})
 """Reasons of rows that do not name the old service any more: no later run has to care about them."""
-
-
-_NAME: Final = itemgetter(2)
-"""The service_name of a Candidate, without a step of Python a row."""
 
 
 @dataclass(slots=True)
@@ -72,18 +68,18 @@ class Tally:
     def take(self, wanted: Wanted) -> None:
         """Count rows that passed, and remember the ends of the walk and up to three rows of one old name."""
         rows = wanted.rows
-        self.passed.update(map(_NAME, rows))
-        self.last = rows[-1].id
+        self.passed.update(rows.names)
+        self.last = rows.ids[-1]
         if self.sample is None:
-            self.first, old = rows[0].id, rows[0].service_name
-            self.sample = Wanted([row for row in rows[:3] if row.service_name == old], wanted.new)
+            self.first, old = rows.ids[0], rows.names[0]
+            self.sample = Wanted(Rows.of(row for row in rows[:3] if row.service_name == old), wanted.new)
 
 
 @dataclass(slots=True)
 class JudgedPage:
     """Rows that are to name `new`, and by position the reason to leave one alone. Cut into batches from its start."""
 
-    rows: Sequence[Candidate]
+    rows: Rows
     new: str
     reasons: Mapping[int, str]
     undoes: int | None = None
@@ -95,19 +91,19 @@ class JudgedPage:
         if not self.reasons:
             self._start = min(end, first + most)
             return Wanted(self.rows[first : self._start], self.new, self.undoes), []
-        passed: list[Candidate] = []
+        passed: list[int] = []
         refused: list[tuple[Candidate, str]] = []
         while self._start < end and len(passed) < most:
-            row, reason = self.rows[self._start], self.reasons.get(self._start)
-            self._start += 1
+            reason = self.reasons.get(self._start)
             if reason is None:
-                passed.append(row)
+                passed.append(self._start)
             else:
-                refused.append((row, reason))
-        return Wanted(passed, self.new, self.undoes), refused
+                refused.append((self.rows[self._start], reason))
+            self._start += 1
+        return Wanted(self.rows.pick(passed), self.new, self.undoes), refused
 
 
-_NONE: Final = Wanted((), "")
+_NONE: Final = Wanted(Rows(), "")
 """No batch."""
 
 

@@ -12,9 +12,10 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import UsageError
 from blobmove.core.lanes import LARGE_BYTES
 from blobmove.core.model import ObjectVersion, Outcome, RailsFacts, State, Transfer, slot
+from blobmove.core.rows import ProvenRows
 from blobmove.core.selection import Selection
 from tests.checkpoint.plans import E1, E2, copied, plan_into, settle
-from tests.proven import proven_row
+from tests.proven import proven_rows
 
 KEYS = [f"key-{number}" for number in range(25)]
 
@@ -141,11 +142,11 @@ def test_the_ledger_tells_by_columns_what_it_tells_row_by_row(path: Path) -> Non
     verified(path, ["key-2"], ["key-3"])
     asked = [*KEYS, *many, "stranger"]
     with CheckpointReader(path) as reader:
-        one_by_one = {proven_row(blob) for blob in reader.proven(asked).values()}
-        assert reader.proven_rows(asked) == one_by_one - {None}
-        assert len(one_by_one) == 7 + 5500 + 1 + 1
-        assert ("key-1", 10, "EREREREREREREREREREREQ==") in one_by_one
-        assert reader.proven_rows(["stranger"]) == reader.proven_rows([]) == set()
+        told = reader.proven_rows(asked)
+        assert told == proven_rows(reader.proven(asked), asked)
+        assert told.count == len(told.each()) == 7 + 5500 + 1
+        assert ("key-1", 10, "EREREREREREREREREREREQ==") in told.each()
+        assert reader.proven_rows(["stranger"]) == reader.proven_rows([]) == ProvenRows()
 
 
 @pytest.mark.parametrize("key", ["a\0b", "a\0b\0c\0d"])
@@ -153,8 +154,8 @@ def test_a_key_with_a_zero_byte_has_its_neighbours_asked_row_by_row(path: Path, 
     plan_into(path, [ObjectVersion(one, 10, E1) for one in [*KEYS, key]], "plan-2")
     settle(path, copied("key-1"), copied("key-2"), copied(key))
     with CheckpointReader(path) as reader:
-        assert reader.proven_rows(["key-1", "key-2", key]) == set()
-        assert len(reader.proven_rows(["key-1", "key-2"])) == 2
+        assert reader.proven_rows(["key-1", "key-2", key]) == ProvenRows()
+        assert reader.proven_rows(["key-1", "key-2"]).count == 2
         assert len(reader.proven(["key-1", "key-2", key])) == 3
 
 

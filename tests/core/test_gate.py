@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from blobmove.core.flipping import Candidate, ProvenBlob
 from blobmove.core.gate import gate, needs_look, refusals
 from blobmove.core.model import PROVEN_STATES, State
-from tests.proven import proven_row
+from blobmove.core.rows import ProvenRows, Rows
+from tests.proven import proven_rows
 
 MD5 = hashlib.md5(b"x" * 10).digest()
 SHA256 = hashlib.sha256(b"x" * 10).digest()
@@ -87,23 +88,24 @@ BLOBS = st.builds(
 @given(st.lists(ROWS, max_size=20), st.lists(BLOBS, max_size=3))
 def test_a_page_is_judged_as_its_rows_are_one_by_one(rows: list[Candidate], blobs: list[ProvenBlob]) -> None:
     known = {blob.key: blob for blob in blobs}
-    told = {row for blob in known.values() if (row := proven_row(blob)) is not None}
-    looked = needs_look(rows, told)
+    looked = needs_look(Rows.of(rows), proven_rows(known, [row.key for row in rows]))
     reasons = [gate(row, known.get(row.key)) for row in rows]
-    assert refusals(rows, looked, known) == {at: reason for at, reason in enumerate(reasons) if reason}
+    assert refusals(Rows.of(rows), looked, known) == {at: reason for at, reason in enumerate(reasons) if reason}
 
 
 def test_rows_that_say_what_is_proven_need_no_look() -> None:
-    told = {("abc", 10, ROW.checksum or "")}
-    assert proven_row(PROVEN) in told
-    assert needs_look([ROW, ROW._replace(id=2, checksum=None), ROW._replace(id=3)], told) == [1]
-    assert needs_look([], told) == []
+    told = proven_rows({"abc": PROVEN}, ["abc", "abc"])
+    other = ROW._replace(id=2, checksum=None)
+    assert needs_look(Rows.of([ROW, ROW._replace(id=3)]), told) == []
+    assert needs_look(Rows.of([ROW, other, ROW._replace(id=3)]), told) == [1]
+    assert needs_look(Rows.of([other, ROW]), told) == [0]
+    assert needs_look(Rows(), told) == needs_look(Rows(), ProvenRows()) == []
 
 
 def test_a_key_with_a_backslash_is_looked_at_although_it_says_what_is_proven() -> None:
-    rows = [ROW, ROW._replace(id=2, key="a\\b")]
+    rows = Rows.of([ROW, ROW._replace(id=2, key="a\\b")])
     blob = PROVEN._replace(key="a\\b", blob_name="a\\b")
-    told = {row for one in (PROVEN, blob) if (row := proven_row(one)) is not None}
-    assert len(told) == 2
+    told = proven_rows({"abc": PROVEN, "a\\b": blob}, rows.keys)
+    assert told.are(rows)
     assert needs_look(rows, told) == [1]
     assert refusals(rows, [1], {"a\\b": blob}) == {1: "refused-name"}

@@ -17,12 +17,13 @@ from random import Random
 from blobmove.checkpoint.file import connect
 from blobmove.checkpoint.journal import FlipJournal, NewBatch
 from blobmove.core.flip_settings import FlipSettings
-from blobmove.core.flipping import ProvenBlob, ProvenRow
+from blobmove.core.flipping import ProvenBlob
 from blobmove.core.model import State
+from blobmove.core.rows import ProvenRows
 from blobmove.operations.flip import run_flip
 from blobmove.operations.flip_doors import Approval, FlipDoors
 from blobmove.stores.rails.database import RailsDatabase
-from tests.proven import proven_row
+from tests.proven import proven_rows
 
 
 def say(word: str) -> None:
@@ -42,8 +43,8 @@ class Book:
             for key in keys if key in self._keys
         }  # fmt: skip
 
-    def proven_rows(self, keys: Sequence[str]) -> set[ProvenRow]:
-        return {row for blob in self.proven(keys).values() if (row := proven_row(blob)) is not None}
+    def proven_rows(self, keys: Sequence[str]) -> ProvenRows:
+        return proven_rows(self.proven(keys), keys)
 
     def last_verify_passed(self) -> bool:
         return True

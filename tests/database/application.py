@@ -16,12 +16,13 @@ from blobmove.checkpoint.schema import SCHEMA
 from blobmove.core.events import Event, FlipProgress
 from blobmove.core.flip_results import FlipResult
 from blobmove.core.flip_settings import FlipSettings
-from blobmove.core.flipping import ProvenBlob, ProvenRow
+from blobmove.core.flipping import ProvenBlob
 from blobmove.core.model import State
+from blobmove.core.rows import ProvenRows
 from blobmove.operations.flip import run_flip
 from blobmove.operations.flip_doors import Approval, BlobTable, FlipDoors, Replica
 from blobmove.stores.rails.database import RailsDatabase
-from tests.proven import proven_row
+from tests.proven import proven_rows
 from tests.servers.databases import DatabaseServer
 from tests.servers.rails_schema import activestorage
 
@@ -118,8 +119,8 @@ class Book:
     def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
         return {key: self.blobs[key] for key in keys if key in self.blobs}
 
-    def proven_rows(self, keys: Sequence[str]) -> set[ProvenRow]:
-        return {row for blob in self.proven(keys).values() if (row := proven_row(blob)) is not None}
+    def proven_rows(self, keys: Sequence[str]) -> ProvenRows:
+        return proven_rows(self.proven(keys), keys)
 
     def last_verify_passed(self) -> bool:
         return self.verified

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from blobmove.core.errors import HeldError, UsageError
 from blobmove.core.flipping import Candidate, DatabaseTrouble, Outlook, ServerFacts, Trouble
+from blobmove.core.rows import Rows
 from blobmove.stores.rails.driver import build_engine
 from blobmove.stores.rails.faults import no_table, translate, translate_connect
 from blobmove.stores.rails.health import one_number, standby_lags, threads_running
@@ -152,7 +153,7 @@ class RailsDatabase:
             query = query.where(self._names(services))
         return self._read(query, attached)
 
-    def candidates(self, after_id: RowId | None, limit: int, services: Sequence[str]) -> list[Candidate]:
+    def candidates(self, after_id: RowId | None, limit: int, services: Sequence[str]) -> Rows:
         """The next `limit` rows by primary key that name one of `services`, as the gate needs them."""
         dialect, names = self.url.dialect, [self._server.bound(name) for name in services]
         with self._transaction() as connection:
@@ -167,7 +168,7 @@ class RailsDatabase:
     def _page_in_one_value(
         self, connection: Connection, after_id: RowId | None, limit: int, names: Sequence[object],
         services: Sequence[str],
-    ) -> list[Candidate] | None:
+    ) -> Rows | None:
         """Rows that come between the two statements may make the page longer than asked for: left for the next. All
         may go between them, too, and then there may be others behind: nothing found is no end of the table."""
         statement, values = end_of_page(self._service_sql, after_id, limit, names)
@@ -183,12 +184,12 @@ class RailsDatabase:
         """The last `limit` rows by primary key: where the primary key is a number, the newest uploads."""
         return self._read(self._rows(attached=False).order_by(self._blobs.c.id.desc()).limit(limit), attached=False)
 
-    def rows(self, ids: Sequence[RowId]) -> list[Candidate]:
+    def rows(self, ids: Sequence[RowId]) -> Rows:
         """These rows, as far as they exist, in order of the primary key."""
         blobs = self._blobs
         query = self._rows(attached=False).where(blobs.c.id.in_(ids)).order_by(blobs.c.id)
         found = self._read(query, attached=False)
-        return [Candidate(row.id, row.key, row.service_name, row.byte_size, row.checksum) for row in found]
+        return Rows.of(Candidate(row.id, row.key, row.service_name, row.byte_size, row.checksum) for row in found)
 
     def stream(self, *, attached: bool = False, page: int = 5000) -> Iterator[list[BlobRow]]:
         """All rows, page by page: flat memory, and no transaction stays open between two pages."""
