@@ -77,18 +77,23 @@ class RunRow:
 
 
 class CheckpointReader:
-    """A read-only connection. Use as a context manager; works while another process writes."""
+    """A read-only connection. Use as a context manager; works while another process writes.
 
-    def __init__(self, path: Path) -> None:
+    Over `shared`, a connection that somebody else closes, it sees what that one writes without reading the file again.
+    """
+
+    def __init__(self, path: Path, shared: sqlite3.Connection | None = None) -> None:
         self.path = path
-        self.db: sqlite3.Connection = connect(path, write=False)
+        self._shared = shared is not None
+        self.db: sqlite3.Connection = connect(path, write=False) if shared is None else shared
         self._words = Words(self.db)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.db.close()
+        if not self._shared:
+            self.db.close()
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         with explained(self.path):
@@ -149,10 +154,7 @@ class CheckpointReader:
         return {name: found[name] for name in names if name in found}
 
     def proven(self, keys: Sequence[str]) -> dict[str, ProvenBlob]:
-        """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip.
-
-        A larger page cache is of no use here: each commit of the journal, over its own connection, empties it.
-        """
+        """What is known of these keys (all that are in the plan, proven or not): the ledger of the flip."""
         from blobmove.core.flipping import ProvenBlob  # the nouns of one command; every other reads from here as well
 
         found: dict[str, ProvenBlob] = {}

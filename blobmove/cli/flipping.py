@@ -84,14 +84,14 @@ def _doors(settings: FlipSettings, listener: Listener, signalled: Signalled, sta
         raise UsageError("E400-DATABASE-URL", "no database is named",
                          hint="set DATABASE_URL as Rails does, or name a file with --database-url-file")
     entra = settings.database_auth is DatabaseAuth.ENTRA
-    reader = stack.enter_context(CheckpointReader(settings.checkpoint))
-    reader.setup()
-    journal = stack.enter_context(_journal(settings))
+    with CheckpointReader(settings.checkpoint) as reader:
+        reader.setup()
+    checkpoint = stack.enter_context(_checkpoint(settings))
     table = stack.enter_context(RailsDatabase.from_text(url, entra=entra))
     ahead = not settings.dry_run and settings.sql is None and not url.startswith("sqlite")
     replicas = [stack.enter_context(ReplicaDatabase(one, entra=entra)) for one in replica_urls(settings)]
     return FlipDoors(
-        table=table, ledger=reader, journal=journal,
+        table=table, ledger=CheckpointReader(settings.checkpoint, checkpoint), journal=FlipJournal(checkpoint),
         sleep=_short_sleep(signalled), clock=time.monotonic, now=_now, draw=SystemRandom().random,
         host=socket.gethostname(), operator=_operator(), stop=signalled, listener=listener,
         reader=stack.enter_context(RailsDatabase.from_text(url, entra=entra)) if ahead else None, replicas=replicas,
@@ -108,14 +108,18 @@ def replica_urls(settings: FlipSettings) -> list[str]:
 
 
 @contextmanager
-def _journal(settings: FlipSettings) -> Iterator[FlipJournal]:
-    """Only a real flip or an undo writes; a dry run reads beside whoever works."""
+def _checkpoint(settings: FlipSettings) -> Iterator[sqlite3.Connection]:
+    """Only a real flip or an undo writes; a dry run reads beside whoever works.
+
+    One connection for the ledger and the journal: each commit of another would empty the cache from which a page is
+    looked up, and to fill it again took a third of the time of the look-up.
+    """
     if settings.dry_run or settings.sql is not None:
         with CheckpointReader(settings.checkpoint) as reader:
-            yield FlipJournal(reader.db)
+            yield reader.db
     else:
         with CheckpointWriter(settings.checkpoint, "flip-service") as writer:
-            yield FlipJournal(writer.db)
+            yield writer.db
 
 
 def _short_sleep(signalled: Signalled) -> Callable[[float], None]:

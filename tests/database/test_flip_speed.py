@@ -81,7 +81,7 @@ def flip(application: Application, checkpoint: Path) -> float:
         stack.callback(connection.close)
         doors = FlipDoors(
             table=stack.enter_context(application.database()), reader=stack.enter_context(application.database()),
-            ledger=stack.enter_context(CheckpointReader(checkpoint)), journal=FlipJournal(connection),
+            ledger=CheckpointReader(checkpoint, connection), journal=FlipJournal(connection),  # as the command does
             sleep=time.sleep, clock=time.monotonic, now=lambda: "2026-11-22T03:00:00Z", draw=random.random,
         )  # fmt: skip
         settings = FlipSettings(from_services=("amazon",), to_service="azure", sleep_ratio=0.0, skip_verify=True)
