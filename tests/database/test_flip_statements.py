@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from blobmove.core.flipping import Candidate
 from blobmove.stores.rails import database
 from blobmove.stores.rails.database import RailsDatabase
-from blobmove.stores.rails.statements import among_numbers, page_in_one_value, read_one_value
-from tests.database.application import Operator, fill
+from blobmove.stores.rails.statements import among_numbers, end_of_page, page_in_one_value, read_one_value
+from tests.database.application import Operator, RowId, fill
 from tests.database.conftest import MakeOperator
 from tests.database.test_flip_trouble import around, at_call, loses_the_connection
 
@@ -139,3 +139,67 @@ def test_rows_read_by_id_are_those_read_by_page_to_the_last_field(make_operator:
     operator.book.enter("größe/😀")
     result = operator.flips(batch_size=2, wrap=around("flip", before=at_call(1, loses_the_connection)))
     assert result.flipped == 4
+
+
+class TestWhereAPageEnds:
+    """On MySQL it is guessed from the page before, and asked for where there is no guess or nothing was found."""
+
+    pytestmark: ClassVar = [pytest.mark.database, pytest.mark.parametrize("server", ["mariadb"], indirect=True)]
+
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> list[RowId | None]:
+        """Behind which ids the end of a page was asked for."""
+        behind: list[RowId | None] = []
+
+        def told(name: str, after: RowId | None, *values: Any) -> Any:  # noqa: ANN401
+            behind.append(after)
+            return end_of_page(name, after, *values)
+
+        monkeypatch.setattr(database, "end_of_page", told)
+        return behind
+
+    def pages(self, operator: Operator, limit: int) -> list[list[RowId]]:
+        """The ids of all pages."""
+        found: list[list[RowId]] = []
+        with operator.application.database() as table:
+            while rows := table.candidates(found[-1][-1] if found else None, limit, ["amazon"]):
+                found.append([*rows.ids])
+        return found
+
+    def test_dense_ids_are_guessed_and_the_end_of_the_table_is_asked_for(
+        self, operator: Operator, asked: list[RowId | None]
+    ) -> None:
+        operator.application.add_many(range(1, 11))
+        assert self.pages(operator, 4) == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10]]
+        assert asked == [None, 10]
+
+    def test_a_gap_is_no_end(self, operator: Operator, asked: list[RowId | None]) -> None:
+        operator.application.add_many([1, 2, 3, 4, 1001, 1002, 1003, 5000])
+        assert self.pages(operator, 4) == [[1, 2, 3, 4], [1001, 1002, 1003, 5000]]
+        assert asked == [None, 4, 5000]
+
+    def test_rows_of_another_service_are_gaps(self, operator: Operator, asked: list[RowId | None]) -> None:
+        operator.application.add_many(range(1, 25, 2))
+        operator.application.add_many(range(2, 25, 2), "azure")
+        assert self.pages(operator, 4) == [[1, 3, 5, 7], [9, 11, 13], [15, 17, 19, 21], [23]]
+        assert asked == [None, 23]
+
+    def test_a_stretch_that_is_fuller_makes_no_page_longer_than_asked_for(
+        self, operator: Operator, asked: list[RowId | None]
+    ) -> None:
+        operator.application.add_many([3, 6, 9, 12, *range(13, 31)])
+        pages = self.pages(operator, 4)
+        assert max(map(len, pages)) == 4
+        assert [one for page in pages for one in page] == [3, 6, 9, 12, *range(13, 31)]
+
+    def test_few_ids_and_texts_are_not_guessed(
+        self, make_operator: MakeOperator, operator: Operator, asked: list[RowId | None]
+    ) -> None:
+        operator.application.add_many(range(1, 49, 6))
+        assert len(self.pages(operator, 4)) == 2
+        assert asked == [None, 19, 43]
+        asked.clear()
+        uuids = make_operator(key_type="uuid")
+        uuids.application.add_many(range(1, 9))
+        assert len(self.pages(uuids, 4)) == 2
+        assert len(asked) == 3

@@ -25,6 +25,7 @@ from blobmove.stores.rails.outlook import outlook_of
 from blobmove.stores.rails.servers import server_of
 from blobmove.stores.rails.statements import (
     Statement,
+    Stride,
     end_of_page,
     names_of_rows,
     page_in_one_value,
@@ -66,6 +67,7 @@ class RailsDatabase:
         self._blobs = blobs_table(String(), url.dialect)
         self._service_sql = str(self._server.exact("service_name").compile(self._engine))
         self._numbers = True
+        self._stride = Stride()
         self._attachments: bool | None = None
         self._wants_lock = False
 
@@ -170,15 +172,27 @@ class RailsDatabase:
         services: Sequence[str],
     ) -> Rows | None:
         """Rows that come between the two statements may make the page longer than asked for: left for the next. All
-        may go between them, too, and then there may be others behind: nothing found is no end of the table."""
-        statement, values = end_of_page(self._service_sql, after_id, limit, names)
-        end = connection.exec_driver_sql(statement, values).scalar()
-        ends = after_id, None if end is None else row_id(end)
-        statement, values = page_in_one_value(self._service_sql, ends, names, numbers=self._numbers)
-        found = read_one_value(connection.exec_driver_sql(statement, values).one(), self._numbers, services)
-        if found is None or (end is not None and not found):
-            return None
+        may go between them, too, and then there may be others behind: nothing found is no end of the table. Nor is it
+        where the end of the page was guessed: then it is asked for."""
+        guess = self._stride.end(after_id, limit)
+        found = None if guess is None else self._behind(connection, (after_id, guess), names, services)
+        if not found:
+            statement, values = end_of_page(self._service_sql, after_id, limit, names)
+            end = connection.exec_driver_sql(statement, values).scalar()
+            ends = after_id, None if end is None else row_id(end)
+            found = self._behind(connection, ends, names, services)
+            if found is None or (end is not None and not found):
+                return None
+        self._stride.saw(after_id, found.ids)
         return found[:limit]
+
+    def _behind(
+        self, connection: Connection, ends: tuple[RowId | None, RowId | None], names: Sequence[object],
+        services: Sequence[str],
+    ) -> Rows | None:
+        """The rows between two ids, the second among them."""
+        statement, values = page_in_one_value(self._service_sql, ends, names, numbers=self._numbers)
+        return read_one_value(connection.exec_driver_sql(statement, values).one(), self._numbers, services)
 
     def newest(self, limit: int) -> list[BlobRow]:
         """The last `limit` rows by primary key: where the primary key is a number, the newest uploads."""
