@@ -37,6 +37,10 @@ Several rows that meet a lock are halved at once: to wait for it again would kee
 before it, again; a single row keeps it from nothing.
 """
 
+POSITION_SECONDS: Final = 0.25
+"""The position in the journal is a place from which on a change will be found: it need not be asked for each batch,
+where the question would wait for the page that is being read."""
+
 
 @dataclass(slots=True)
 class _Part:
@@ -62,7 +66,8 @@ class JournalMover:
         self._run = run
         self._home = patience.server
         self._number = 0
-        self._tells_position = True
+        self._position: str | None = None
+        self._asked: tuple[float, int] | None = None
         self._prepared: list[NewBatch] = []
         self._started: list[NewBatch] = []
         self._wanted = self._judged = Wanted(Rows(), "")
@@ -80,7 +85,7 @@ class JournalMover:
             self._thread.shutdown()
 
     def prepare(self, wanted: Wanted) -> None:
-        position, server = self._position(), self._patience.server
+        position, server = self._stands(), self._patience.server
         elsewhere = None if server == self._home else server
         self._prepared, self._wanted = [], wanted
         for old, ids in by_names(wanted.rows):
@@ -128,7 +133,7 @@ class JournalMover:
 
     def _in_doubt(self) -> bool:
         """Whether rows may be others, on the server that we write to now, than those that were judged."""
-        return bool(self._patience.losses or self._reading.losses)
+        return self._patience.unsure or self._reading.unsure
 
     def _seen(self) -> dict[RowId, Candidate | None]:
         """The rows of the batch under way as the gate saw them; None for those of an undo, of which it saw none."""
@@ -201,13 +206,16 @@ class JournalMover:
         current.update((row.id, row.service_name) for row in rows)
         return current, {row.id for row in rows if not _is_as_seen(row, seen)}
 
-    def _position(self) -> str | None:
-        """Where the server's log stands before this batch; a user who may not ask is asked once only."""
-        if not self._tells_position:
+    def _stands(self) -> str | None:
+        """Where the server's log stood at most POSITION_SECONDS before this batch; after a loss it is asked anew. A
+        user who may not ask is asked once only."""
+        if self._asked is not None and self._position is None:
             return None
-        position = self._reading.ask(self._doors.reading.position)
-        self._tells_position = position is not None
-        return position
+        now, losses = self._doors.clock(), self._patience.losses + self._reading.losses
+        if self._asked is None or now - self._asked[0] >= POSITION_SECONDS or losses != self._asked[1]:
+            self._position = self._reading.ask(self._doors.reading.position)
+            self._asked = now, self._patience.losses + self._reading.losses
+        return self._position
 
 
 def _is_as_seen(row: Candidate, seen: Mapping[RowId, Candidate | None]) -> bool:

@@ -28,8 +28,7 @@ class Patience:
     """Puts questions to one connection; the server that answers first must be the one that answers ever after.
 
     Questions may be begun ahead only within its context: leaving it waits for the one that is under way. `losses`
-    counts the connections that were lost and made again: what was read before may not be so where we are now, also
-    when the server bears the same name (PostgreSQL's standby does).
+    counts the connections that were lost and made again.
     """
 
     def __init__(self, doors: FlipDoors, *, writing: bool, any_server: bool = False, reading: bool = False) -> None:
@@ -51,6 +50,12 @@ class Patience:
     ) -> None:
         if self._thread is not None:
             self._thread.shutdown()
+
+    @property
+    def unsure(self) -> bool:
+        """Whether a connection was lost, be it made again or not: what was read before may not be so where we are now,
+        also when the server bears the same name (PostgreSQL's standby does)."""
+        return self._lost or self.losses > 0
 
     def meet(self) -> ServerFacts:
         """Who is there. To be called first."""
@@ -94,9 +99,17 @@ class Patience:
         """Put it in a thread, where this connection may be kept busy meanwhile; else it is put when asked for."""
         if self._thread is None:
             return Begun(self, question, None)
-        future = self._thread.submit(_once, question)
+        future = self._thread.submit(self._once, question)
         self._under_way = [future]
         return Begun(self, question, future)
+
+    def _once(self, question: Callable[[], T]) -> T | DatabaseTrouble:
+        """In the thread. A loss is known from here on, not only when the answer is wanted."""
+        try:
+            return question()
+        except DatabaseTrouble as trouble:
+            self._lost |= trouble.trouble is Trouble.LOST
+            return trouble
 
     def _connect_again(self) -> None:
         """HeldError here may be our own dead connection that the server has not buried yet: it counts as a try."""
@@ -152,10 +165,3 @@ class Begun(Generic[T]):
         if first is None or isinstance(first, DatabaseTrouble):
             return self._patience.ask(self._question, first=first)
         return first
-
-
-def _once(question: Callable[[], T]) -> T | DatabaseTrouble:
-    try:
-        return question()
-    except DatabaseTrouble as trouble:
-        return trouble

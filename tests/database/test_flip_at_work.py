@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 import pytest
 
 from blobmove.core.flip_settings import FlipSettings
+from blobmove.operations.flip_journaled import POSITION_SECONDS
 from tests.database.application import YES, Application, Operator, fill
 
 
-def test_each_batch_keeps_the_position_of_the_server_s_log(operator: Operator) -> None:
+@pytest.mark.parametrize(("tick", "asked"), [(POSITION_SECONDS, 3), (POSITION_SECONDS / 100, 1)])
+def test_each_batch_keeps_a_position_of_the_server_s_log_that_is_hardly_older(
+    operator: Operator, tick: float, asked: int
+) -> None:
+    """From there on its changes are found. It is asked anew when so much time has passed, by a clock of ours."""
+    operator.tick = tick
     fill(operator, 6)
     operator.flips(batch_size=2)
     positions = [row[0] for row in operator.checkpoint.execute("SELECT position FROM flip_batch ORDER BY number")]
@@ -20,7 +26,7 @@ def test_each_batch_keeps_the_position_of_the_server_s_log(operator: Operator) -
         assert positions == [None] * 3
     else:
         assert None not in positions
-        assert len(set(positions)) == 3
+        assert len(set(positions)) == asked
 
 
 @dataclass

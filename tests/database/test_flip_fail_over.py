@@ -11,6 +11,8 @@ from blobmove.core.errors import RefusedError
 from blobmove.core.events import Note
 from blobmove.core.flipping import DatabaseTrouble, ServerFacts, Trouble
 from blobmove.operations.flip_doors import Approval
+from blobmove.operations.flip_journaled import POSITION_SECONDS
+from blobmove.operations.flip_patience import Begun, Patience
 from blobmove.stores.rails.database import RailsDatabase
 from tests.database.application import YES, Application, Operator, fill
 from tests.database.conftest import MakeOperator
@@ -84,10 +86,66 @@ class TestIdsThatAreThoseOfOtherFilesOnTheNewServer:
         fill(operator, 8)
         return operator
 
-    @pytest.fixture
-    def reader_fails_over(self, operator: Operator, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-        """Before the second batch is journaled, with the third page read, another server answers the reader; it has
-        made other rows of the ids in this list."""
+    @pytest.fixture(params=["position", "page"])
+    def reader_fails_over(
+        self, operator: Operator, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    ) -> list[int]:
+        """Before the second batch is journaled another server answers the reader: where it is asked for its position,
+        the third page being read, or for the third page. It has made other rows of the ids in this list."""
+        if request.param == "position":
+            operator.tick = POSITION_SECONDS  # asked for each batch
+            return self._fails_over_at_the_position(operator, monkeypatch)
+        return self._fails_over_at_the_page(operator, monkeypatch)
+
+    def _fails_over_at_the_page(self, operator: Operator, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        numbers: list[int] = []
+        pages, elsewhere, noted, journaled, changed = [0], [False], [False], [0], [0]
+        candidates, facts, once = RailsDatabase.candidates, RailsDatabase.facts, Patience._once
+        answered, flip = Begun.answer, RailsDatabase.flip
+        write = operator.journal.write_batches
+
+        def read(database: RailsDatabase, *values: Any) -> Any:  # noqa: ANN401
+            pages[0] += 1
+            if pages[0] == 3:
+                elsewhere[0] = True
+                becomes_another(operator.application, *numbers)
+                loses_the_connection()
+            return candidates(database, *values)
+
+        def asked(patience: Patience, question: Callable[[], Any]) -> Any:  # noqa: ANN401
+            answer = once(patience, question)
+            noted[0] = elsewhere[0]
+            return answer
+
+        def written(*values: Any) -> None:  # noqa: ANN401
+            journaled[0] += 1
+            if journaled[0] == 2:
+                until(lambda: noted[0])
+            write(*values)
+
+        def told(database: RailsDatabase) -> ServerFacts:
+            return ServerFacts("the standby", False, False, None) if elsewhere[0] else facts(database)
+
+        def answer(begun: Begun[Any]) -> Any:  # noqa: ANN401
+            if noted[0]:
+                until(lambda: changed[0] >= 2)  # the second batch is changed before anybody wants the third page
+            return answered(begun)
+
+        def flips(database: RailsDatabase, *values: Any) -> int:  # noqa: ANN401
+            try:
+                return flip(database, *values)
+            finally:
+                changed[0] += 1
+
+        monkeypatch.setattr(RailsDatabase, "candidates", read)
+        monkeypatch.setattr(RailsDatabase, "facts", told)
+        monkeypatch.setattr(Begun, "answer", answer)
+        monkeypatch.setattr(RailsDatabase, "flip", flips)
+        monkeypatch.setattr(Patience, "_once", asked)
+        monkeypatch.setattr(operator.journal, "write_batches", written)
+        return numbers
+
+    def _fails_over_at_the_position(self, operator: Operator, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         numbers: list[int] = []
         pages, positions, elsewhere = [0], [0], [False]
         candidates, facts, position = RailsDatabase.candidates, RailsDatabase.facts, RailsDatabase.position
