@@ -7,10 +7,10 @@ make an object of each, twice, took a third of the flip's time. A row becomes a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, overload
 
 from blobmove.core.flipping import Candidate
+from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ CHECKSUM_LETTERS: Final = 24
 """Of an MD5 as Rails writes it: base64, the last two of them `==`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rows(Sequence[Candidate]):
     """Candidates as columns of one length, in this order: ids, keys, names, sizes in bytes, checksums."""
 
@@ -58,7 +58,7 @@ class Rows(Sequence[Candidate]):
         return map(Candidate, self.ids, self.keys, self.names, self.sizes, self.checksums)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProvenRows:
     """What rows must say to pass the gate at once, of `count` keys in the order in which they were asked for.
 
