@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from blobmove.core.errors import UsageError
+from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import Answer, Body, Silence, WireError
 from blobmove.stores.secure import secure
 from blobmove.stores.wire import Connection, room
@@ -70,6 +71,7 @@ class Pool:
         self._watch: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._room = room()
+        self._bodies = Bodies()
         self._closed = False
 
     async def ask(
@@ -122,6 +124,7 @@ class Pool:
         for connection in [*self._busy, *(one for warm in self._warm.values() for one in warm)]:
             connection.abort()
         self._warm.clear()
+        self._bodies.trim(0)
         await asyncio.sleep(0)  # the event loop closes the sockets in its next round
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, place: Place) -> Connection:
@@ -150,12 +153,15 @@ class Pool:
 
     async def _connect_to(self, loop: asyncio.AbstractEventLoop, place: Place) -> Connection:
         way = place.proxy or place
-        _, connection = await loop.create_connection(lambda: Connection(loop, self._room), way.host, way.port)
+        _, connection = await loop.create_connection(lambda: self._connection(loop), way.host, way.port)
         if not place.encrypted:
             return connection
         if place.proxy is not None:
             await _tunnel(connection, place, place.proxy)
         return await self._encrypt(loop, connection, place.host)
+
+    def _connection(self, loop: asyncio.AbstractEventLoop) -> Connection:
+        return Connection(loop, self._room, self._bodies)
 
     async def _encrypt(self, loop: asyncio.AbstractEventLoop, plain: Connection, host: str) -> Connection:
         """Speak TLS with `host` on a plain connection to it. Raises WireError, OSError; then it is closed."""
@@ -163,7 +169,7 @@ class Pool:
         if not plain.open:
             raise CannotConnect("TLS: the other side spoke first, or closed the connection")
         if WATCHES:
-            connection = Connection(loop, self._room)
+            connection = self._connection(loop)
             await secure(loop, plain, connection, certificates, host)
             return connection
         transport = await loop.start_tls(plain.transport, plain, certificates, server_hostname=host)
@@ -178,7 +184,7 @@ class Pool:
         return self._certificates
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Once a second: end what has been silent for too long, close what nobody uses."""
+        """Once a second: end what has been silent for too long, close and give back what nobody uses."""
         now = loop.time()
         for connection in list(self._busy):
             connection.look(now)
@@ -191,6 +197,7 @@ class Pool:
             for one in cold:
                 warm.remove(one)
                 one.abort()
+        self._bodies.trim()
         waiting = bool(self._busy) or any(self._warm.values())
         self._watch = loop.call_later(_LOOK_SECONDS, self._look, loop) if waiting else None
 

@@ -8,10 +8,9 @@ connection with a WireError; nothing is guessed, decompressed, followed or retri
 from __future__ import annotations
 
 import asyncio
-import mmap
-from contextlib import suppress
 from typing import Final, cast
 
+from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import (
     CHUNKED,
     HEAD_BYTES,
@@ -33,23 +32,10 @@ PIECE_BYTES: Final = 1024 * 1024
 """How much of a body is handed over at once: TLS encrypts into memory of its own, and not every event loop sends
 without copying. Smaller pieces cost more rounds of the loop, larger ones gain nothing."""
 
-_HUGE_BYTES: Final = 4 * 1024 * 1024
-_HUGE: Final[int | None] = getattr(mmap, "MADV_HUGEPAGE", None)
-
 
 def room() -> memoryview:
     """What connections read into. One serves all of an event loop: what came is taken out before the next reads."""
     return memoryview(bytearray(ROOM_BYTES))
-
-
-def memory_for(length: int) -> bytearray | memoryview:
-    """Memory for a body. Large ones get huge pages where Linux has them: else it costs more to get than to fill."""
-    if _HUGE is None or length < _HUGE_BYTES:
-        return bytearray(length)
-    pages = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with suppress(OSError):  # a kernel without them
-        pages.madvise(_HUGE)
-    return memoryview(pages)
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -58,9 +44,10 @@ class Connection(asyncio.BufferedProtocol):
     `heard_at`: when something came, or something of the request went, for the last time.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, room: memoryview) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, room: memoryview, bodies: Bodies) -> None:
         self._loop = loop
         self._room = room
+        self._bodies = bodies
         self._data = b""  # what has come and is no whole line, head or chunk yet
         self._body: bytearray | memoryview | None = None
         self._rest: memoryview | None = None  # the part of _body that is still to come
@@ -224,7 +211,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._reply = reply
         if length > 0:
-            self._body = memory_for(length)
+            self._body = self._bodies.take(length)
             view = memoryview(self._body)
             view[:came] = data
             self._rest = view[came:]

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import CutShort, WireError
 from blobmove.stores.pool import CannotConnect, Pool
 from blobmove.stores.secure import RECORD_BYTES, SLICE_BYTES, TURN_BYTES, SecureTransport
@@ -230,7 +231,7 @@ class _Loop:
 @pytest.fixture
 async def wired() -> tuple[_Plug, _Loop, Connection]:
     plug, watched = _Plug(), _Loop()
-    connection = Connection(asyncio.get_running_loop(), room())
+    connection = Connection(asyncio.get_running_loop(), room(), Bodies())
     connection.connection_made(SecureTransport(cast(Any, watched), cast(Any, plug), connection))
     return plug, watched, connection
 

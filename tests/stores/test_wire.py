@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blobmove.stores import wire
+from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import Answer, CutShort, TooLong, WireError
-from blobmove.stores.wire import PIECE_BYTES, ROOM_BYTES, Connection, memory_for, room
+from blobmove.stores.wire import PIECE_BYTES, ROOM_BYTES, Connection, room
 from tests.stores.scripted import ASK, CHUNKED, ENDLESS, LOOPS, MOST, OK, SIZED, no_complaints
 
 
@@ -46,7 +46,7 @@ class FakeTransport(asyncio.Transport):
 
 
 def _connection(limit: int = 1 << 62) -> tuple[Connection, FakeTransport]:
-    connection, transport = Connection(asyncio.get_running_loop(), room()), FakeTransport(limit)
+    connection, transport = Connection(asyncio.get_running_loop(), room(), Bodies()), FakeTransport(limit)
     transport.connection = connection
     connection.connection_made(transport)
     return connection, transport
@@ -176,24 +176,9 @@ async def test_what_is_not_plain_http_ends_the_connection(answer: bytes) -> None
     b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nffffffffff\r\n", b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 101,
 ])
 async def test_a_body_longer_than_asked_for_is_not_taken(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "memory_for", lambda length: pytest.fail(f"{length} bytes of memory"))
+    monkeypatch.setattr(Bodies, "take", lambda _self, length: pytest.fail(f"{length} bytes of memory"))
     with pytest.raises(TooLong):
         await _told([answer], most=100)
-
-
-def test_large_bodies_get_memory_that_can_be_written() -> None:
-    for size in (1, 4 * 1024 * 1024 + 1):
-        memory = memory_for(size)
-        memory[:1] = b"x"
-        assert len(memory) == size
-        assert bytes(memory[-1:]) == (b"x" if size == 1 else b"\0")
-
-
-async def test_a_kernel_without_huge_pages_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "_HUGE", 10_000)
-    assert len(memory_for(5_000_000)) == 5_000_000
-    monkeypatch.setattr(wire, "_HUGE", None)
-    assert isinstance(memory_for(5_000_000), bytearray)
 
 
 # going out

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import Answer, CutShort, WireError
 from blobmove.stores.wire import Connection, room
 from tests.stores.scripted import (
@@ -38,7 +39,7 @@ async def opened() -> AsyncIterator[Callable[[int], Any]]:
 
     async def open_one(port: int) -> Connection:
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(lambda: Connection(loop, room()), "127.0.0.1", port)
+        _, connection = await loop.create_connection(lambda: Connection(loop, room(), Bodies()), "127.0.0.1", port)
         made.append(connection)
         return connection
 
