@@ -92,6 +92,7 @@ class Connection(asyncio.BufferedProtocol):
             raise
         finally:
             self._answer = None
+            del answer  # else a lost one holds the exception, that this frame, and this the request's body
 
     async def _write_in_pieces(self, body: Body, answer: asyncio.Future[Answer]) -> None:
         view = memoryview(body)
@@ -238,13 +239,20 @@ class Connection(asyncio.BufferedProtocol):
     def _end(self, reply: Answer, body: Body, *, extra: bool = False) -> None:
         reply.body = body
         if self._reply is not None:  # else it came whole, in one piece: as most do
-            self._reply = self._body = self._rest = self._chunks = self._tail = None
+            self._forget()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(reply)
+        if self._writable is not None:
+            self.resume_writing()  # what the request still has to say may never go
         if extra:
             self.abort()  # more than one answer to one request: whose is the next?
 
     def _fail(self, error: WireError) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
+        self._forget()
         self.resume_writing()
+
+    def _forget(self) -> None:
+        """Let go of a body: its memory counts as free now, and a transport may know us for longer."""
+        self._reply = self._body = self._rest = self._chunks = self._tail = None

@@ -122,6 +122,21 @@ async def test_a_refusal_before_the_body_was_read_is_heard(reset: bool, opened: 
     assert (reply.status, reply.body) == (403, b"not so")
 
 
+async def test_a_refusal_is_heard_of_a_peer_that_takes_nothing_more(opened: Callable[[int], Any]) -> None:
+    """It neither reads the rest nor closes the connection."""
+    heard = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        cast(Any, peer.writer.transport).pause_reading()
+        await peer.send(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\n\r\nnot so")
+        await heard.wait()
+
+    reply = await asyncio.wait_for(_one(script, opened, bytes(32 * 1024 * 1024)), 10)
+
+    assert (reply.status, reply.body) == (403, b"not so")
+
+
 async def test_a_peer_that_closes_its_side_without_an_answer_is_not_waited_for(opened: Callable[[int], Any]) -> None:
     async def script(peer: Peer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
