@@ -156,9 +156,13 @@ class Pool:
         _, connection = await loop.create_connection(lambda: self._connection(loop), way.host, way.port)
         if not place.encrypted:
             return connection
-        if place.proxy is not None:
-            await _tunnel(connection, place, place.proxy)
-        return await self._encrypt(loop, connection, place.host)
+        try:
+            if place.proxy is not None:
+                await _tunnel(connection, place, place.proxy)
+            return await self._encrypt(loop, connection, place.host)
+        except BaseException:
+            connection.abort()
+            raise
 
     def _connection(self, loop: asyncio.AbstractEventLoop) -> Connection:
         return Connection(loop, self._room, self._bodies)

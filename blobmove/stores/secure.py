@@ -57,8 +57,8 @@ async def secure(
 
 def _take(plain: Connection) -> socket.socket:
     """Its socket, by a descriptor of our own: the event loop closes the one it has."""
-    taken = socket.socket(fileno=os.dup(plain.transport.get_extra_info("socket").fileno()))
     plain.transport.pause_reading()
+    taken = socket.socket(fileno=os.dup(plain.transport.get_extra_info("socket").fileno()))
     plain.abort()
     taken.setblocking(False)
     return taken
@@ -152,6 +152,8 @@ class SecureTransport(asyncio.Transport):
     def _readable(self) -> None:
         try:
             self._receive()
+            if not self._closed:
+                self._ask_for_errors()
             if self._unsent and not self._closed:
                 self._send()  # it may have waited for something to be read
         except Exception as error:
@@ -178,29 +180,44 @@ class SecureTransport(asyncio.Transport):
 
     # reading
 
-    def _receive(self) -> None:
+    def _receive(self, *, last: bool = False) -> None:
         """Take what has come, at most a turn of it; the event loop calls again while there is more in the socket.
 
-        OpenSSL may hold a part of a record that it has decrypted: of that the event loop knows nothing.
+        `last`: all of it, since the event loop will not.
         """
         self._reading_writes = False
-        while not self._closed:
+        most = TURN_BYTES
+        while most and not self._closed:
             within = self._connection.within_body()
-            came = self._fill(self._connection.get_buffer(-1), within)
+            came = self._fill(self._connection.get_buffer(-1), within, most)
             if came:
                 self._connection.buffer_updated(came)
             if self._ended:
                 self._lost(None)
-            elif not came or not self._goes_on(within):
+            elif not came:
                 return
+            else:
+                most = TURN_BYTES if last else self._at_once(within)
 
-    def _goes_on(self, within: bool) -> bool:
-        """Whether to read on at once: OpenSSL holds more, or a head has come and its body is what follows."""
-        return not self._closed and (self._sock.pending() > 0 or (not within and self._connection.within_body()))
+    def _at_once(self, within: bool) -> int:
+        """How much to read before others have their turn: the body of a head that has come, or what OpenSSL holds.
 
-    def _fill(self, room: memoryview, whole: bool) -> int:
+        That is the rest of a record that it has decrypted: the event loop knows nothing of it.
+        """
+        if self._closed:
+            return 0
+        return TURN_BYTES if not within and self._connection.within_body() else self._sock.pending()
+
+    def _ask_for_errors(self) -> None:
+        """A reset may have come behind what has been read. uvloop tells of it once, and then of nothing any more."""
+        number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            self._receive(last=True)
+            self._lost(OSError(number, os.strerror(number)))
+
+    def _fill(self, room: memoryview, whole: bool, most: int) -> int:
         """Decrypt into `room` what is there, or only a record of it where not all of it is for `room`."""
-        end = min(len(room), TURN_BYTES)
+        end = min(len(room), most)
         came = 0
         try:
             while came < end:
@@ -237,6 +254,9 @@ class SecureTransport(asyncio.Transport):
             self._watch(True)
         except ssl.SSLWantReadError:
             self._watch(False)
+        except OSError:  # nobody takes any more: what was said before counts all the same
+            self._receive(last=True)
+            raise
         else:
             self._watch(self._reading_writes)
         self._pace()

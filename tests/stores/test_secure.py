@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import socket
 import ssl
-from collections.abc import AsyncIterator
+import struct
+import threading
+import weakref
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from blobmove.stores import secure, wire
 from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import CutShort, WireError
 from blobmove.stores.pool import CannotConnect, Pool
@@ -177,6 +183,73 @@ async def test_a_server_that_ends_instead_of_a_handshake(pool: Pool) -> None:
             await ask(pool, server.secure)
 
 
+class _Abrupt:
+    """A server in a thread: when told, it sends its records and resets the connection, before the client looks."""
+
+    def __init__(self, context: ssl.SSLContext, records: list[bytes]) -> None:
+        self.asked = threading.Event()
+        self._told = threading.Event()
+        self._records = records
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.origin = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        plain, _ = self._listener.accept()
+        with self._listener, self._context.wrap_socket(plain, server_side=True) as plug:
+            plug.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # a reset takes along what has not gone yet
+            plug.recv(1000)
+            self.asked.set()
+            self._told.wait(10)
+            for record in self._records:
+                plug.sendall(record)
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def tell(self) -> None:
+        self._told.set()
+        self._thread.join()
+
+
+@pytest.mark.parametrize("records", [
+    [OK], [CHUNKED[:60], CHUNKED[60:]], [_answer(bytes(range(250)) * 160)],
+], ids=["at once", "in chunks", "more than a turn"])
+async def test_a_reset_behind_an_answer_is_seen_after_it(
+    pool: Pool, papers: tuple[ssl.SSLContext, Path], records: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvloop tells of a reset once, and of nothing after it: neither of what is still to read, nor of the reset."""
+    monkeypatch.setattr(secure, "TURN_BYTES", 5_000)
+    server = _Abrupt(papers[0], records)
+    asking = asyncio.ensure_future(ask(pool, server.origin))
+    await asyncio.to_thread(server.asked.wait, 10)
+    server.tell()
+
+    assert (await asyncio.wait_for(asking, 5)).status == 200
+    await asyncio.sleep(0.01)
+    assert not any(one.open for one in pool._warm[server.origin])
+
+
+async def test_a_connection_that_cannot_be_taken_over_is_closed(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no descriptor left, none may be lost."""
+    ended = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.reader.read()
+        ended.set()
+
+    def none_left(_: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    async with serving(script) as server:
+        monkeypatch.setattr(os, "dup", none_left)
+        with pytest.raises(CannotConnect, match="Too many open files"):
+            await ask(pool, server.secure)
+        await asyncio.wait_for(ended.wait(), 5)
+
+
 class _Plug:
     """A TLS socket by a script: each entry is an error to raise, or what is read or how much is written."""
 
@@ -189,6 +262,9 @@ class _Plug:
         return 7
 
     def pending(self) -> int:
+        return 0
+
+    def getsockopt(self, level: int, name: int) -> int:
         return 0
 
     def recv_into(self, into: memoryview) -> int:
@@ -288,6 +364,56 @@ async def test_what_found_no_room_is_offered_again_as_it_was(wired: tuple[_Plug,
     assert (await asking).status == 206
 
 
+async def test_what_was_said_counts_although_nobody_takes_the_rest(wired: tuple[_Plug, _Loop, Connection]) -> None:
+    """A refusal and its reset came between two turns of the event loop, and writing is what meets them."""
+    plug, watched, connection = wired
+    plug.writes = [BrokenPipeError()]
+    plug.reads = [CHUNKED[:50], CHUNKED[50:], ConnectionResetError()]
+
+    reply = await asyncio.wait_for(connection.ask(ASK, bytes(100_000), head_only=False, most=100), 5)
+
+    assert (reply.status, reply.body) == (200, b"hello world")
+    assert (connection.open, watched.readable) == (False, None)
+
+
+class _Records(_Plug):
+    """What comes has no end, in records of this length; OpenSSL holds what has not been taken of one."""
+
+    def __init__(self, head: bytes, length: int) -> None:
+        super().__init__()
+        self.length = length
+        self.held = head
+        self.taken = 0
+
+    def pending(self) -> int:
+        return len(self.held) if self.taken else 0
+
+    def recv_into(self, into: memoryview) -> int:
+        self.held = self.held or bytes(self.length)
+        count = min(len(self.held), len(into))
+        into[:count], self.held = self.held[:count], self.held[count:]
+        self.taken += count
+        return count
+
+
+@pytest.mark.parametrize("length", [1_400, 10_000, RECORD_BYTES])
+async def test_a_turn_ends_whatever_the_length_of_the_records(length: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 20000000\r\n\r\n"
+    plug, watched = _Records(head, length), _Loop()
+    connection = Connection(asyncio.get_running_loop(), room())
+    connection.connection_made(SecureTransport(cast(Any, watched), cast(Any, plug), connection))
+    asking = asyncio.ensure_future(connection.ask(ASK, None, head_only=False, most=1 << 25))
+    await asyncio.sleep(0)
+
+    watched.readable()
+
+    assert TURN_BYTES <= plug.taken <= len(head) + TURN_BYTES + RECORD_BYTES
+    assert plug.pending() == 0, "the event loop would not know"
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
 async def test_a_mistake_of_ours_is_not_swallowed(wired: tuple[_Plug, _Loop, Connection]) -> None:
     plug, watched, connection = wired
     asking = asyncio.ensure_future(connection.ask(ASK, None, head_only=False, most=100))
@@ -300,3 +426,53 @@ async def test_a_mistake_of_ours_is_not_swallowed(wired: tuple[_Plug, _Loop, Con
     with pytest.raises(WireError):
         await asking
     assert watched.readable is None
+
+
+class _Kept(bytearray):
+    """Memory that tells whether it is still there: no bytearray of Python's does."""
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Whatever is in a ring stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize("cancelled", [True, False])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_the_memory_of_a_lost_request_is_free_at_once(
+    pool: Pool, papers: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch, scheme: str, cancelled: bool
+) -> None:
+    """The budget takes it for free: it must not wait for Python to look for rings of references."""
+    kept: list[weakref.ref[_Kept]] = []
+    began = asyncio.Event()
+
+    def memory(length: int) -> _Kept:
+        made = _Kept(length)
+        kept.append(weakref.ref(made))
+        began.set()
+        return made
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(SIZED[:-1])
+        await began.wait()
+        if cancelled:
+            asking.cancel()
+            await asyncio.Event().wait()
+        peer.reset()
+
+    monkeypatch.setattr(wire, "memory_for", memory)
+    body = _Kept(100_000)
+    kept.append(weakref.ref(body))
+    async with serving(script, tls=papers[0] if scheme == "https" else None) as server:
+        asking = asyncio.ensure_future(ask(pool, f"{scheme}://127.0.0.1:{server.port}", _put(body), body))
+        with pytest.raises((CutShort, asyncio.CancelledError)):
+            await asking
+        del body, asking
+        await asyncio.sleep(0)
+        assert [found() is None for found in kept] == [True, True]
