@@ -42,6 +42,8 @@ async def secure(
     """
     taken = _take(plain)
     try:
+        if error := _error_of(taken):
+            raise error  # wrap_socket would say the same, and leave the socket open
         sock = context.wrap_socket(taken, server_hostname=host, do_handshake_on_connect=False,
                                    suppress_ragged_eofs=False)
     except BaseException:
@@ -62,6 +64,12 @@ def _take(plain: Connection) -> socket.socket:
     plain.abort()
     taken.setblocking(False)
     return taken
+
+
+def _error_of(sock: socket.socket) -> OSError | None:
+    """What has ended it, behind all that is still to be read."""
+    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return OSError(number, os.strerror(number)) if number else None
 
 
 async def _shake_hands(loop: asyncio.AbstractEventLoop, sock: ssl.SSLSocket) -> None:
@@ -152,8 +160,9 @@ class SecureTransport(asyncio.Transport):
     def _readable(self) -> None:
         try:
             self._receive()
-            if not self._closed:
-                self._ask_for_errors()
+            if not self._closed and (error := _error_of(self._sock)):
+                self._receive(last=True)  # uvloop tells of a reset once, and then of nothing any more
+                self._lost(error)
             if self._unsent and not self._closed:
                 self._send()  # it may have waited for something to be read
         except Exception as error:
@@ -207,13 +216,6 @@ class SecureTransport(asyncio.Transport):
         if self._closed:
             return 0
         return TURN_BYTES if not within and self._connection.within_body() else self._sock.pending()
-
-    def _ask_for_errors(self) -> None:
-        """A reset may have come behind what has been read. uvloop tells of it once, and then of nothing any more."""
-        number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            self._receive(last=True)
-            self._lost(OSError(number, os.strerror(number)))
 
     def _fill(self, room: memoryview, whole: bool, most: int) -> int:
         """Decrypt into `room` what is there, or only a record of it where not all of it is for `room`."""

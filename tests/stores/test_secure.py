@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 import threading
+import warnings
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from blobmove.stores import secure, wire
 from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import CutShort, WireError
-from blobmove.stores.pool import CannotConnect, Pool
+from blobmove.stores.pool import CannotConnect, Pool, trusted
 from blobmove.stores.secure import RECORD_BYTES, SLICE_BYTES, TURN_BYTES, SecureTransport
 from blobmove.stores.wire import PIECE_BYTES, Connection, room
 from tests.servers.certificates import make_certificates
@@ -248,6 +249,22 @@ async def test_a_connection_that_cannot_be_taken_over_is_closed(
         with pytest.raises(CannotConnect, match="Too many open files"):
             await ask(pool, server.secure)
         await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_reset_before_the_handshake_leaves_nothing_open(papers: tuple[ssl.SSLContext, Path]) -> None:
+    loop = asyncio.get_running_loop()
+    gc.collect()
+    with socket.create_server(("127.0.0.1", 0)) as listener, warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        _, plain = await loop.create_connection(lambda: Connection(loop, room()), *listener.getsockname())
+        peer, _ = listener.accept()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        with pytest.raises(ConnectionResetError):
+            await secure.secure(loop, plain, Connection(loop, room()), trusted(str(papers[1])), "127.0.0.1")
+        await asyncio.sleep(0)
+        gc.collect()
+    assert told == []
 
 
 class _Plug:
