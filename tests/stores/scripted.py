@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from blobmove.stores.framing import Answer
+from blobmove.stores.framing import Answer, Body
 from blobmove.stores.pool import Pool
 
 LOOPS = [("asyncio", {"use_uvloop": True}), ("asyncio", {"use_uvloop": False})]
@@ -150,7 +150,7 @@ async def no_complaints() -> AsyncIterator[None]:
 
 
 async def ask(
-    pool: Pool, origin: str, head: bytes = ASK, body: bytes | None = None, *, seconds: float = 60, late: bool = False
+    pool: Pool, origin: str, head: bytes = ASK, body: Body | None = None, *, seconds: float = 60, late: bool = False
 ) -> Answer:
     """One request through a pool."""
     return await pool.ask(origin, head, body, seconds=seconds, head_only=False, late=late, most=MOST)

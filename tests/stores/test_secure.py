@@ -19,7 +19,7 @@ import pytest
 
 from blobmove.stores import secure, wire
 from blobmove.stores.bodies import Bodies
-from blobmove.stores.framing import CutShort, WireError
+from blobmove.stores.framing import Answer, Body, CutShort, WireError
 from blobmove.stores.pool import CannotConnect, Pool, trusted
 from blobmove.stores.secure import RECORD_BYTES, SLICE_BYTES, TURN_BYTES, SecureTransport
 from blobmove.stores.wire import PIECE_BYTES, Connection, room
@@ -64,7 +64,7 @@ async def pool(papers: tuple[ssl.SSLContext, Path]) -> AsyncIterator[Pool]:
         await made.close()
 
 
-def _put(body: bytes) -> bytes:
+def _put(body: Body) -> bytes:
     return b"PUT / HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body)
 
 
@@ -256,12 +256,12 @@ async def test_a_reset_before_the_handshake_leaves_nothing_open(papers: tuple[ss
     gc.collect()
     with socket.create_server(("127.0.0.1", 0)) as listener, warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        _, plain = await loop.create_connection(lambda: Connection(loop, room()), *listener.getsockname())
+        _, plain = await loop.create_connection(lambda: Connection(loop, room(), Bodies()), *listener.getsockname())
         peer, _ = listener.accept()
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
         with pytest.raises(ConnectionResetError):
-            await secure.secure(loop, plain, Connection(loop, room()), trusted(str(papers[1])), "127.0.0.1")
+            await secure.secure(loop, plain, Connection(loop, room(), Bodies()), trusted(str(papers[1])), "127.0.0.1")
         await asyncio.sleep(0)
         gc.collect()
     assert told == []
@@ -417,7 +417,7 @@ class _Records(_Plug):
 async def test_a_turn_ends_whatever_the_length_of_the_records(length: int) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 20000000\r\n\r\n"
     plug, watched = _Records(head, length), _Loop()
-    connection = Connection(asyncio.get_running_loop(), room())
+    connection = Connection(asyncio.get_running_loop(), room(), Bodies())
     connection.connection_made(SecureTransport(cast(Any, watched), cast(Any, plug), connection))
     asking = asyncio.ensure_future(connection.ask(ASK, None, head_only=False, most=1 << 25))
     await asyncio.sleep(0)
@@ -465,6 +465,7 @@ async def test_the_memory_of_a_lost_request_is_free_at_once(
     pool: Pool, papers: tuple[ssl.SSLContext, Path], monkeypatch: pytest.MonkeyPatch, scheme: str, cancelled: bool
 ) -> None:
     """The budget takes it for free: it must not wait for Python to look for rings of references."""
+    asking: list[asyncio.Task[Answer]] = []
     kept: list[weakref.ref[_Kept]] = []
     began = asyncio.Event()
 
@@ -479,17 +480,18 @@ async def test_the_memory_of_a_lost_request_is_free_at_once(
         await peer.send(SIZED[:-1])
         await began.wait()
         if cancelled:
-            asking.cancel()
+            asking[0].cancel()
             await asyncio.Event().wait()
         peer.reset()
 
-    monkeypatch.setattr(wire, "memory_for", memory)
+    monkeypatch.setattr(Bodies, "take", lambda _self, length: memory(length))
     body = _Kept(100_000)
     kept.append(weakref.ref(body))
     async with serving(script, tls=papers[0] if scheme == "https" else None) as server:
-        asking = asyncio.ensure_future(ask(pool, f"{scheme}://127.0.0.1:{server.port}", _put(body), body))
+        asking.append(asyncio.ensure_future(ask(pool, f"{scheme}://127.0.0.1:{server.port}", _put(body), body)))
         with pytest.raises((CutShort, asyncio.CancelledError)):
-            await asking
-        del body, asking
+            await asking[0]
+        del body
+        asking.clear()
         await asyncio.sleep(0)
         assert [found() is None for found in kept] == [True, True]
