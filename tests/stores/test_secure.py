@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import pytest
 
-from blobmove.stores import secure, wire
+from blobmove.stores import secure
 from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import Answer, Body, CutShort, WireError
 from blobmove.stores.pool import CannotConnect, Pool, trusted
