@@ -81,7 +81,7 @@ async def _plan(settings: PlanSettings, listener: Listener, writer: CheckpointWr
     async with AsyncExitStack() as stack:
         s3 = await stack.enter_async_context(S3Control(s3_settings(ends.source.bucket, _addressing(settings, ends))))
         region = await s3.locate()
-        hierarchical = await _check_container(ends.destination, settings.create_container, listener)
+        hierarchical = await _check_container(ends, settings.create_container, listener)
         selection = replace(selection, hierarchical=hierarchical)
         workdir = stack.enter_context(_workdir(settings.checkpoint))
         objects = await _objects(settings, ends, s3, stack, (selection, workdir, listener))
@@ -184,19 +184,20 @@ def _remember(
         "addressing": _addressing(settings, ends).get("addressing", "auto"),
         "prefix": selection.prefix, "exclude": list(selection.excludes), "all_versions": selection.all_versions,
         "only_referenced": selection.only_referenced, "service": list(settings.service),
-        "metadata_names": settings.metadata_names.value,
+        "metadata_names": settings.metadata_names.value, "hierarchical": selection.hierarchical,
     }
 
 
-async def _check_container(destination: Destination, create: bool, listener: Listener) -> bool | None:
-    """The container is there, or is made; whether folders are real in it, None where that is not told."""
-    async with AzureControl(destination) as azure:
+async def _check_container(ends: Ends, create: bool, listener: Listener) -> bool | None:
+    """The container is there, or is made; whether folders are real in it, None where that was never told."""
+    async with AzureControl(ends.destination) as azure:
         if not await azure.container_exists():
             if not create:
-                raise container_missing(destination)
+                raise container_missing(ends.destination)
             await azure.create_container()
-            listener(Note(f"Created the container {destination.container}"))
-        return await azure.hierarchical()
+            listener(Note(f"Created the container {ends.destination.container}"))
+        told = await azure.hierarchical()
+        return ends.remembered.get("hierarchical") if told is None else told
 
 
 Surroundings = tuple[Selection, Path, Listener]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from blobmove.core.errors import AccessError, BlobmoveError, UsageError
 from blobmove.core.model import Destination
@@ -19,6 +19,9 @@ from blobmove.stores.azure.account import (
 )
 from blobmove.stores.azure.blobs import AzureBlobs
 from blobmove.stores.http import HttpClient
+
+_NOT_TOLD: Final = (400, 401, 403, 404)
+"""A role or a SAS that does not allow the question, an emulator that does not know it; all else may pass."""
 
 
 class AzureControl:
@@ -74,12 +77,17 @@ class AzureControl:
         return True
 
     async def hierarchical(self) -> bool | None:
-        """Whether the account has a hierarchical namespace; None where that is not told to these credentials."""
+        """Whether the account has a hierarchical namespace; None where that is not told to these credentials.
+
+        Raises AccessError or UsageError in the operator's words where there was no answer to that question.
+        """
         client = await self._client()
         try:
             told = await client.get_account_information(timeout=20)
-        except Exception:  # a role or a SAS that does not allow it, an emulator that does not know it
-            return None
+        except Exception as error:
+            if getattr(error, "status_code", None) in _NOT_TOLD:
+                return None
+            raise explain(error, self.destination) from None
         return bool(told.get("is_hns_enabled"))  # Azurite answers, and leaves it out
 
     async def _client(self) -> Any:  # noqa: ANN401 - kept out of the types so that the SDK loads late
