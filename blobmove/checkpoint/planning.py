@@ -15,6 +15,7 @@ from typing import Any, Final
 from blobmove.checkpoint.adoption import adopt_rows, count_change
 from blobmove.checkpoint.counts import recount
 from blobmove.checkpoint.file import explained
+from blobmove.checkpoint.folders import FOLDER_REASONS, FOLDERS, refuse_folders
 from blobmove.checkpoint.schema import PROVEN
 from blobmove.checkpoint.values import MOST_INTEGER, class_in, etag_in, read_setup
 from blobmove.checkpoint.words import MOST
@@ -22,12 +23,8 @@ from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.errors import RefusedError
 from blobmove.core.frozen import frozen
 from blobmove.core.model import ObjectVersion, Proof, RailsFacts, State, slot
-from blobmove.core.names import folders
 from blobmove.core.plan_results import PlanChange
 from blobmove.core.selection import Decision
-
-IS_FOLDER: Final = "name-is-folder"
-"""The reason of an object whose name is that of a folder, where folders are real."""
 
 _COLUMNS: Final = (
     "id, key, version_id, size, etag, modified_ms, class, encryption, algorithm, blob_name, state, reason, proof,"
@@ -41,16 +38,11 @@ CREATE TABLE incoming.row ({_COLUMNS});
 CREATE TABLE incoming.rails_row ({_RAILS});
 CREATE TABLE incoming.listed ({_COLUMNS.replace("id,", "id INTEGER PRIMARY KEY,", 1)});
 CREATE TABLE incoming.rails ({_RAILS.replace("slot,", "slot INTEGER PRIMARY KEY,", 1)});
-CREATE TABLE incoming.folder (slot INTEGER PRIMARY KEY);
+{FOLDERS}
 """
 # Listed twice (a rolling snapshot can do that): the newest row counts, the last one.
 _SORT: Final = (
     f"INSERT OR REPLACE INTO incoming.listed SELECT {_COLUMNS} FROM incoming.row ORDER BY id, modified_ms, rowid"
-)
-# The object gives way: it is one, and what lies in the folder may be thousands.
-_REFUSE_FOLDERS: Final = (
-    f"UPDATE incoming.listed SET state = '{State.REFUSED}', reason = '{IS_FOLDER}', proof = NULL"
-    f" WHERE state = '{State.PENDING}' AND blob_name IS NULL AND id IN (SELECT slot FROM incoming.folder)"
 )
 _SORT_RAILS: Final = (
     f"INSERT OR REPLACE INTO incoming.rails SELECT {_RAILS} FROM incoming.rails_row ORDER BY slot, rowid"
@@ -162,7 +154,6 @@ class PlanStage:
 
     def add(self, rows: Sequence[Planned]) -> None:
         """Gather rows of the inventory."""
-        self._note((IS_FOLDER,) if self._hierarchical else ())
         self._note(text for row in rows for text in (
             row.decision.reason, row.version.storage_class, row.version.encryption, row.version.checksum_algorithm,
         ))
@@ -170,8 +161,6 @@ class PlanStage:
             db.executemany(
                 f"INSERT INTO incoming.row VALUES ({','.join('?' * 14)})", [_incoming_row(row) for row in rows]
             )
-            if self._hierarchical:
-                db.executemany("INSERT OR IGNORE INTO incoming.folder VALUES (?)", _folder_slots(rows))
 
     def close_list(self) -> Listed:
         """Nothing more comes: drop what was listed twice and count. Raises RefusedError on a clash of row ids."""
@@ -183,7 +172,7 @@ class PlanStage:
             (listed,) = db.execute("SELECT count(*) FROM incoming.listed").fetchone()
             self._refuse_clash(rows > listed)
             self._refuse_one_name()
-            db.execute(_REFUSE_FOLDERS)
+            self._refuse_folders()
             states = {State(name): n for name, n in self._count("state")}
             return Listed(
                 listed, rows - listed, states,
@@ -227,10 +216,17 @@ class PlanStage:
             raise RefusedError("E409-KEYS", "two objects would become one blob", cause=f"{row[0]!r} and {row[1]!r}",
                                hint="leave one of them out with --exclude, or plan without --versions all")
 
-    def folder_names(self, count: int) -> tuple[str, ...]:
-        """A few of the keys that are refused because others lie in a folder of that name."""
-        rows = self.query(f"SELECT key FROM incoming.listed WHERE reason = '{IS_FOLDER}' ORDER BY key LIMIT {count}")
-        return tuple(key for (key,) in rows)
+    def _refuse_folders(self) -> None:
+        """Only now: of what was listed twice, the newest row says whether it is to be copied."""
+        if self._hierarchical:
+            self._note(FOLDER_REASONS)
+            with self._batch() as db:
+                refuse_folders(db)
+
+    def keys_of(self, reason: str, count: int) -> list[str]:
+        """A few of the keys that are left out for this reason, found by a walk through the whole list."""
+        rows = self.query(f"SELECT key FROM incoming.listed WHERE reason = '{reason}' ORDER BY key LIMIT {count}")
+        return [key for (key,) in rows]
 
     def sizes(self) -> Iterator[tuple[int | None, str, Proof | None]]:
         """Size, storage class and expected proof of every object that is to be copied."""
@@ -277,12 +273,6 @@ class PlanStage:
             f" WHERE l.state = 'pending' AND o.state IN ({PROVEN})"
         ).fetchone()
         return int(count)
-
-
-def _folder_slots(rows: Sequence[Planned]) -> list[tuple[int]]:
-    """The folders that the objects to copy will lie in."""
-    copied = (row.decision.blob_name or row.version.key for row in rows if row.decision.state is State.PENDING)
-    return [(slot(folder),) for folder in {folder for name in copied for folder in folders(name)}]
 
 
 def _incoming_row(row: Planned) -> tuple[Any, ...]:

@@ -10,13 +10,14 @@ from typing import Any, Final
 
 from anyio import to_thread
 
-from blobmove.checkpoint.planning import IS_FOLDER, Listed, Planned, PlanStage
+from blobmove.checkpoint.folders import FOLDER_REASONS
+from blobmove.checkpoint.planning import Listed, Planned, PlanStage
 from blobmove.checkpoint.writer import CheckpointWriter
 from blobmove.core.events import Listener, Note
 from blobmove.core.forecast import PRICES, Sizing
 from blobmove.core.frozen import frozen
 from blobmove.core.model import BlobRow, ObjectVersion, State
-from blobmove.core.names import has_empty_segment
+from blobmove.core.names import MAX_FOLDERS, refusal
 from blobmove.core.plan_results import InventoryFacts, PlanChange, PlanResult, RailsCheck
 from blobmove.core.proof import expected, readings
 from blobmove.core.rails import rails_facts
@@ -81,6 +82,7 @@ class Plan:
     listener: Listener
     _rows: int = 0
     _outside: int = 0
+    _nested: int = 0
     _doubtful: int = 0
     _services: Counter[str] = dataclasses.field(default_factory=Counter)
     _aside: dict[str, list[str]] = dataclasses.field(default_factory=dict)
@@ -92,7 +94,7 @@ class Plan:
                 self._read_rails(stage, self.rails)
             await self._read_objects(stage)
             listed = await to_thread.run_sync(stage.close_list)
-            self._tell_of_folders(stage)
+            await self._tell_of_folders(stage, listed)
             sizing = await to_thread.run_sync(self._size, stage)
             check = self._check_rails(stage) if self.rails is not None else None
             result = self._result(stage, listed, sizing, check)
@@ -128,19 +130,27 @@ class Plan:
         if decision.reason and len(examples := self._aside.setdefault(decision.reason, [])) < EXAMPLES:
             examples.append(version.key)
         if self.ask.selection.hierarchical is None and decision.state is State.PENDING:
-            self._doubtful += has_empty_segment(version.key)
+            self._doubt(decision.blob_name or version.key)
         proof = expected(version, facts) if decision.state is State.PENDING else None
         return Planned(version, decision, proof, referenced)
 
-    def _tell_of_folders(self, stage: PlanStage) -> None:
-        """Where folders are real, which objects have the name of one; where nobody may ask, what depends on it."""
-        if names := stage.folder_names(EXAMPLES):
-            self._aside[IS_FOLDER] = list(names)
-        if self._doubtful:
-            self.listener(Note(f"{self._doubtful:,} of the names have an empty segment (`//`). An account with a"
-                               " hierarchical namespace would store them under other names, and whether this one has it"
-                               " is not told to these credentials: az storage account show --name ACCOUNT"
-                               " --query isHnsEnabled"))
+    def _doubt(self, name: str) -> None:
+        """Count what depends on the kind of account, where nobody may ask for it."""
+        if "/" in name:
+            self._nested += 1
+            self._doubtful += refusal(name, hierarchical=True) is not None
+
+    async def _tell_of_folders(self, stage: PlanStage, listed: Listed) -> None:
+        """Where folders are real, which objects cannot be beside others; where nobody may ask, what depends on it."""
+        for reason in FOLDER_REASONS:
+            if listed.refused.get(reason):
+                self._aside[reason] = await to_thread.run_sync(stage.keys_of, reason, EXAMPLES)
+        if self._nested:
+            doubtful = (f"rename or refuse {self._doubtful:,} of the names (`//`, a slash at an end, over"
+                        f" {MAX_FOLDERS} segments), and " if self._doubtful else "")
+            self.listener(Note("Whether the account has a hierarchical namespace is not told to these credentials. With"
+                               f" one, it would {doubtful}hold only one of two names like `a` and `a/b`, which were not"
+                               " looked for. Ask: az storage account show --name ACCOUNT --query isHnsEnabled"))
 
     def _size(self, stage: PlanStage) -> Sizing:
         sizing = Sizing(WHOLE_LIMIT, BLOCK_SIZE)

@@ -30,6 +30,7 @@ REASONS: Final = {
     "name-trailing-dot": "refused: a segment of the name ends with a dot, which Azure cuts off",
     "name-empty-segment": "refused: the name has an empty segment (hierarchical namespace)",
     "name-is-folder": "refused: other objects lie in a folder of that name (hierarchical namespace)",
+    "name-below-object": "refused: a blob is there that has the name of their folder (hierarchical namespace)",
 }
 PROOFS: Final = {
     "etag-md5": "have an MD5 ETag, which Azure checks while the bytes arrive",

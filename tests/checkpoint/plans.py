@@ -43,7 +43,8 @@ def plan_into(
     rails: Sequence[RailsRow] = (),
 ) -> PlanChange | None:
     """One whole `plan`."""
-    with CheckpointWriter(path, "plan", create=True) as writer, PlanStage(writer) as stage:
+    hierarchical = bool(selection.hierarchical)
+    with CheckpointWriter(path, "plan", create=True) as writer, PlanStage(writer, hierarchical=hierarchical) as stage:
         stage.add_rails(rails)
         gather(stage, versions, selection)
         return adopt(stage, name)
