@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceResponseError
 
-from blobmove.core.errors import UsageError
+from blobmove.core.errors import BlobmoveError
 from blobmove.core.model import Destination
 from blobmove.stores.azure.account import AccountAccess
 from blobmove.stores.azure.control import AzureControl
@@ -45,17 +45,21 @@ def answer(status: int) -> HttpResponseError:
 @pytest.mark.parametrize(("told", "hierarchical"), [
     ({"is_hns_enabled": True}, True), ({"is_hns_enabled": False}, False), ({}, False),
     (answer(400), None), (answer(401), None), (answer(403), None), (answer(404), None),
-])
+])  # fmt: skip
 async def test_who_may_not_ask_for_the_kind_of_account_is_not_told(
     told: dict[str, object] | AzureError, hierarchical: bool | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert await asked(told, monkeypatch) is hierarchical
 
 
-@pytest.mark.parametrize("error", [answer(503), answer(500), ServiceResponseError("timeout")])
+@pytest.mark.parametrize(("error", "code"), [
+    (answer(503), "E400-DESTINATION"), (answer(500), "E400-DESTINATION"),
+    (ServiceResponseError("timeout"), "E400-DESTINATION"),
+    (ClientAuthenticationError("no new token"), "E403-DESTINATION"),
+])  # fmt: skip
 async def test_a_failure_is_no_answer_to_what_kind_of_account_it_is(
-    error: AzureError, monkeypatch: pytest.MonkeyPatch
+    error: AzureError, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UsageError, match="cannot be used") as caught:
+    with pytest.raises(BlobmoveError) as caught:
         await asked(error, monkeypatch)
-    assert caught.value.code == "E400-DESTINATION"
+    assert caught.value.code == code
