@@ -1,4 +1,4 @@
-"""Where folders are real, of an object and what would lie below its name only one can be: refusing the other.
+"""Where folders are real: of an object and those that would lie below its name, which give way.
 
 Known are the rows of this list and, of those planned before, the blobs that were written under the name of a folder.
 Not looked for is an object whose folder is only that of rows that this list does not name: Azure refuses it.
