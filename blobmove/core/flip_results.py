@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from blobmove.core.frozen import frozen
 
 if TYPE_CHECKING:
     from blobmove.core.flipping import Outlook
+
+STOP_FILE: Final = "stop file "
+"""How `stopped` begins where a stop file has ended the run; the file's name follows."""
 
 
 @frozen

@@ -7,7 +7,6 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from blobmove.core.flip_results import FlipResult
-from blobmove.core.flip_settings import FlipSettings
 from blobmove.core.flipping import flip_seconds
 from blobmove.core.frozen import frozen
 from blobmove.operations.flip_born import Born
@@ -16,12 +15,11 @@ from blobmove.operations.flip_movers import undo_path_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from blobmove.core.flip_settings import FlipSettings
     from blobmove.core.flipping import Outlook
     from blobmove.operations.flip_doors import BlobTable
     from blobmove.operations.flip_movers import Wanted
     from blobmove.operations.flip_walk import Tally
-
-_DEFAULTS: Final = FlipSettings()
 
 
 @frozen
@@ -97,7 +95,8 @@ def summary_record(result: FlipResult) -> dict[str, Any]:
 def _next(settings: FlipSettings, facts: RunFacts, tally: Tally) -> str:
     """The real run after a dry one, the same again while rows are left, else a look at what was refused."""
     if (settings.dry_run and tally.flipped) or facts.remaining:
-        return shlex.join([*_rows(settings, facts, tally), *_flags(settings, _MANNER)])
+        waivers = () if settings.dry_run or _ids_done(settings, tally) else _WAIVERS
+        return shlex.join([*_rows(settings, facts, tally), *_flags(settings, (*waivers, *_MANNER))])
     if not tally.kept:
         return ""
     look = ["plan"] if tally.refused["not-in-plan"] else ["status", "--failed"]
@@ -106,27 +105,36 @@ def _next(settings: FlipSettings, facts: RunFacts, tally: Tally) -> str:
 
 _MANNER: Final = (
     "batch_size", "sleep_ratio", "max_lag", "replica_url_file", "lag_query", "max_threads_running",
-    "critical_threads_running", "pause_file", "stop_file", "skip_verify", "any_server", "allow_replica",
-    "database_url_file", "database_auth", "checkpoint",
+    "critical_threads_running", "pause_file", "stop_file", "database_url_file", "database_auth", "checkpoint",
 )
 """How a flip goes on, wherever that was set: a run without the limits of the one before would be another one.
 
 No secret is among them: URLs with passwords are in the environment or in the files that are named.
 """
 
+_WAIVERS: Final = ("skip_verify", "any_server", "allow_replica")
+"""They go on with what they were given for. A look needs none, and a waiver for a few ids is none for the table."""
+
 
 def _rows(settings: FlipSettings, facts: RunFacts, tally: Tally) -> list[str]:
-    """What the next run is about. A file of ids that has been flipped to its end is not gone through again."""
+    """What the next run is about."""
     if facts.undo_of is not None:
         return ["blobmove", "flip-service", "--undo", str(facts.undo_of), *_flags(settings, ("limit",))]
     names = [word for name in facts.from_services for word in ("--from", name)]
     words = ["blobmove", "flip-service", *names, "--to", facts.to_service]
-    words += _flags(settings, ("ids", "limit") if settings.dry_run or tally.stopped else ("limit",))
+    words += _flags(settings, ("limit",) if _ids_done(settings, tally) else ("ids", "limit"))
     return words if settings.sql is None else [*words, "--sql", "FILE"]  # the one just written stays as it is
 
 
+def _ids_done(settings: FlipSettings, tally: Tally) -> bool:
+    """A file of ids that has been flipped to its end is not gone through again; a limit may have come before that."""
+    cut_short = settings.dry_run or tally.stopped or tally.flipped == settings.limit
+    return settings.ids is not None and not cut_short
+
+
 def _flags(settings: FlipSettings, names: Sequence[str]) -> list[str]:
-    """The flags of those settings that are not as they are by themselves (tests/cli/test_flip_service.py)."""
+    """What these settings are is said outright, also where it is the default: blobmove.toml or a variable may say
+    otherwise where the command is typed. Only what was set nowhere has no flag (tests/cli/test_flip_service.py)."""
     words: list[str] = []
     for name in names:
         value, flag = getattr(settings, name), "--" + name.replace("_", "-")
@@ -134,6 +142,6 @@ def _flags(settings: FlipSettings, names: Sequence[str]) -> list[str]:
             words.append(flag)
         elif isinstance(value, tuple):
             words += [word for one in value for word in (flag, str(one))]
-        elif value != getattr(_DEFAULTS, name):
+        elif value is not None and value is not False:
             words += [flag, f"{value:.12g}" if isinstance(value, float) else str(value)]
     return words

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from blobmove.core.errors import UsageError
+from blobmove.core.flip_results import STOP_FILE
 from blobmove.core.flipping import DatabaseTrouble, why_wait
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Throttle:
         if self._doors.stop():
             return "interrupted"
         stop = self._settings.stop_file
-        return f"stop file {stop}" if stop is not None and stop.exists() else ""
+        return f"{STOP_FILE}{stop}" if stop is not None and stop.exists() else ""
 
     def look(self) -> Verdict:
         """What to do with the next batch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from blobmove.core.flip_results import STOP_FILE
 from blobmove.core.units import format_bytes, format_count, format_duration
 from blobmove.views.layout import PLAIN, Paint, columns, plural, printable, rule
 
@@ -137,7 +138,9 @@ def _verdict(result: FlipResult, paint: Paint) -> list[str]:
     if result.stopped:
         lines.append(paint(f"Stopped: {result.stopped}.", "warn"))
     if result.next:
-        lines += ["", paint(f"Next: {result.next}", "hint")]
+        file = result.stopped.removeprefix(STOP_FILE)
+        first = f"remove {file}, then: " if result.stopped.startswith(STOP_FILE) else ""  # else it stops at once
+        lines += ["", paint(f"Next: {first}{result.next}", "hint")]
     return lines
 
 

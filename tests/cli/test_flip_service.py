@@ -22,7 +22,9 @@ from tests.views.examples import FLIP
 
 if TYPE_CHECKING:
     import io
+    from collections.abc import Sequence
 
+    from blobmove.core.flip_results import FlipResult
     from blobmove.operations.flip_doors import BlobTable
     from tests.cli.fakes import FakeWiring
 
@@ -127,11 +129,30 @@ EVERYTHING: Final = FlipSettings(
 )
 
 
-def next_of(settings: FlipSettings, *, undo_of: int | None = None, remaining: int = 5, stopped: str = "") -> str:
-    """What a run with these settings says is to be typed next."""
+def ended(settings: FlipSettings, *, undo_of: int | None = None, remaining: int = 5, stopped: str = "") -> FlipResult:
+    """A run with these settings that has flipped a row."""
     facts = RunFacts(settings.from_services, settings.to_service, 1, undo_of, remaining, {}, 1.0)
     tally = Tally(flipped=1, stopped=stopped)
-    return summarise(settings, cast("BlobTable", SimpleNamespace(describe=str)), facts, tally).next
+    return summarise(settings, cast("BlobTable", SimpleNamespace(describe=str)), facts, tally)
+
+
+def next_of(settings: FlipSettings, *, undo_of: int | None = None, remaining: int = 5, stopped: str = "") -> str:
+    """What a run with these settings says is to be typed next."""
+    return ended(settings, undo_of=undo_of, remaining=remaining, stopped=stopped).next
+
+
+def next_after(words: Sequence[str], wiring: FakeWiring, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command itself says, with the variables and the settings file that are there."""
+    main(["flip-service", *words, "--dry-run", "--json"])
+    wiring.flip = ended(cast("FlipSettings", wiring.asked[-1]))  # of the same words, now that it is known what they are
+    capsys.readouterr()
+    main(["flip-service", *words, "--dry-run", "--json"])
+    return str(json.loads(capsys.readouterr().out)["next"])
+
+
+def unwaived(settings: FlipSettings) -> FlipSettings:
+    """Without what was waived."""
+    return replace(settings, skip_verify=False, any_server=False, allow_replica=False)
 
 
 def typed(command: str, wiring: FakeWiring) -> FlipSettings:
@@ -149,18 +170,63 @@ def typed(command: str, wiring: FakeWiring) -> FlipSettings:
 @pytest.mark.parametrize("settings", [EVERYTHING, FlipSettings(from_services=("amazon",), to_service="azure",
                                                                confirmed=True)])
 def test_the_command_named_next_does_what_this_run_did(settings: FlipSettings, wiring: FakeWiring) -> None:
-    """The real run after a dry one, and the rest after one that was stopped."""
-    assert typed(next_of(replace(settings, dry_run=True, confirmed=False)), wiring) == settings
+    """The real run after a dry one, which needs no waiver, and the rest after one that was stopped."""
+    assert typed(next_of(replace(settings, dry_run=True, confirmed=False)), wiring) == unwaived(settings)
     assert typed(next_of(settings, stopped="interrupted"), wiring) == settings
 
 
 def test_after_a_file_of_ids_the_other_rows_come_in_the_same_manner(wiring: FakeWiring) -> None:
-    assert typed(next_of(EVERYTHING), wiring) == replace(EVERYTHING, ids=None)
+    """But what was waived for a few rows is not waived for all."""
+    assert typed(next_of(EVERYTHING), wiring) == unwaived(replace(EVERYTHING, ids=None))
+    assert typed(next_of(replace(EVERYTHING, ids=None)), wiring) == replace(EVERYTHING, ids=None)
+
+
+def test_a_file_of_ids_that_a_limit_cut_short_is_gone_on_with(wiring: FakeWiring) -> None:
+    limited = replace(EVERYTHING, limit=1)
+    assert typed(next_of(limited), wiring) == limited
+
+
+def test_what_was_typed_over_a_settings_file_and_a_variable_is_said_outright(
+    wiring: FakeWiring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is the default: the command is typed where the other values still are."""
+    Path("blobmove.toml").write_text('sleep_ratio = 0\ndatabase_auth = "entra"\nbatch_size = 10000\n')
+    monkeypatch.setenv("BLOBMOVE_CHECKPOINT", "other.db")
+    command = next_after([
+        "--from", "amazon", "--to", "azure", "--sleep-ratio", "1", "--batch-size", "5000",
+        "--database-auth", "password", "--checkpoint", "blobmove.db"], wiring, capsys)
+    assert typed(command, wiring) == FlipSettings(from_services=("amazon",), to_service="azure", confirmed=True)
+
+
+def test_what_a_settings_file_and_variables_said_is_said_without_them(
+    wiring: FakeWiring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("blobmove.toml").write_text("sleep_ratio = 0\nmax_lag = 0\n")
+    with monkeypatch.context() as around:
+        around.setenv("BLOBMOVE_BATCH_SIZE", "50")
+        around.setenv("BLOBMOVE_MAX_THREADS_RUNNING", "40")
+        command = next_after(["--from", "amazon", "--to", "azure"], wiring, capsys)
+    Path("blobmove.toml").unlink()
+    assert typed(command, wiring) == FlipSettings(
+        from_services=("amazon",), to_service="azure", sleep_ratio=0.0, max_lag=0.0, batch_size=50,
+        max_threads_running=40, confirmed=True)
+
+
+def test_after_a_stop_file_it_is_said_to_remove_it_first(
+    wiring: FakeWiring, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the command would stop at once. In JSON `next` is the command alone, and `stopped` names the file."""
+    for stopped, first in (("stop file a b", "remove a b, then: "), ("interrupted", "")):
+        wiring.flip = ended(replace(EVERYTHING, stop_file=Path("a b")), stopped=stopped)
+        main(["flip-service", "--to", "azure", "--confirm", "azure"])
+        assert f"Next: {first}blobmove flip-service " in capsys.readouterr().out
+        assert wiring.flip.next.startswith("blobmove flip-service ")
 
 
 def test_an_undo_goes_on_in_its_manner_too(wiring: FakeWiring) -> None:
     undo = replace(EVERYTHING, from_services=(), to_service="", ids=None, undo="1")
     assert typed(next_of(undo, undo_of=1), wiring) == undo
+    assert typed(next_of(replace(undo, dry_run=True, confirmed=False), undo_of=1), wiring) == unwaived(undo)
 
 
 def test_no_setting_is_forgotten_in_the_command_named_next() -> None:
@@ -170,13 +236,24 @@ def test_no_setting_is_forgotten_in_the_command_named_next() -> None:
     assert same == apart
 
 
-def test_the_command_named_next_holds_no_secret_and_writes_over_no_statements(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_named_next_holds_no_secret(
+    wiring: FakeWiring, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The URLs are in variables and in files, and stay there."""
     monkeypatch.setenv("DATABASE_URL", "mysql2://app:hunter2@db/acme")
     monkeypatch.setenv("BLOBMOVE_REPLICA_URLS", "mysql2://app:hunter2@replica/acme")
+    for name in ("url", "r1"):
+        Path(name).write_text("mysql2://app:hunter2@db/acme\n")
+    for files in ([], ["--replica-url-file", "r1"], ["--database-url-file", "url"]):
+        command = next_after(["--from", "amazon", "--to", "azure", *files], wiring, capsys)
+        assert shlex.join(files) in command
+        assert "hunter2" not in command
+
+
+def test_the_command_named_next_writes_over_no_statements() -> None:
     command = next_of(replace(EVERYTHING, sql=Path("flip.sql")))
     assert command.endswith("--checkpoint 'a b.db'")
     assert "--sql FILE" in command
-    assert "hunter2" not in command
 
 
 def test_where_nothing_is_left_the_refused_rows_are_looked_at() -> None:
@@ -186,3 +263,4 @@ def test_where_nothing_is_left_the_refused_rows_are_looked_at() -> None:
     for reason, words in (("renamed", "status --failed"), ("not-in-plan", "plan")):
         tally = Tally(refused=Counter({reason: 2}), kept=2)
         assert summarise(EVERYTHING, table, facts, tally).next == f"blobmove {words} --checkpoint 'a b.db'"
+        assert summarise(FlipSettings(), table, facts, tally).next == f"blobmove {words} --checkpoint blobmove.db"

@@ -135,7 +135,8 @@ def test_a_limit_and_a_list_of_ids_flip_a_canary_and_count_the_rest_as_remaining
     assert (second.flipped, second.remaining) == (2, 5)
     assert [number for number, name in operator.application.names().items() if name == "azure"] == [1, 2, 3, 7, 9]
     assert any(isinstance(event, Note) and event.text.startswith("2 of the ids") for event in operator.events)
-    assert second.next == "blobmove flip-service --from amazon --to azure"
+    assert second.next.startswith("blobmove flip-service --from amazon --to azure --batch-size 5000")
+    assert "--ids" not in second.next
 
 
 @pytest.mark.parametrize("line", ["x'); DROP TABLE", "1_0", "+1", "１", "1,2", "1.0", "1\f2", "9" * 30, "id"])
@@ -247,6 +248,7 @@ def test_a_stop_file_and_an_interrupt_end_the_run_after_the_batch_at_hand(operat
     (tmp_path / "stop").touch()
     stopped = operator.flips(batch_size=2, stop_file=tmp_path / "stop")
     assert (stopped.flipped, stopped.remaining) == (0, 4)
+    assert stopped.stopped == f"stop file {tmp_path / 'stop'}", "views.flip_text says to remove it"
     assert operator.flips(batch_size=2).flipped == 4
 
 
