@@ -18,6 +18,7 @@ from blobmove.core.model import State, Transfer
 from blobmove.core.results import CopySummary, Totals
 from blobmove.core.settings import CopySettings, for_checkpoint
 from blobmove.engine.bench import Bench, GeneralFailure
+from blobmove.engine.later import AFTER_SECONDS, load_the_rest
 from blobmove.engine.mover import move
 from blobmove.engine.pipeline import Large, Pipeline
 from blobmove.engine.stopping import Stop
@@ -57,6 +58,7 @@ class Copy:
     crew: Crew | None = None
     _recorder: Recorder = field(init=False)
     _reading: Lock = field(default_factory=Lock)
+    _all_loaded: bool = False
 
     async def run(self) -> tuple[CopySummary, int, BlobmoveError | None]:
         """Copy until the plan is done or the run is stopped; the summary, the exit code, and why it stopped."""
@@ -70,7 +72,7 @@ class Copy:
         self.writer.begin_run(setup.plan)
         self.listener(Started(setup.plan, "copy", setup.source, setup.destination, str(self.settings.checkpoint),
                               totals, self.bench.azure.concurrency.slots, self.settings.max_memory))
-        await recorder.frame.run(self._flow, recorder.tick)
+        await recorder.frame.run(self._flow, self._tick)
         summary = self._summary(time.monotonic() - started)
         code = exit_code(self.stop, summary.totals)
         self.writer.end_run(code, run_json(summary, recorder.running.settled))
@@ -90,6 +92,12 @@ class Copy:
         await (self._alone() if self.crew is None else self._with(self.crew))
         if not self.stop.is_set():
             await self._recorder.decide_held()
+
+    async def _tick(self) -> None:
+        await self._recorder.tick()
+        if not self._all_loaded and time.monotonic() - self._recorder.running.started >= AFTER_SECONDS:
+            self._all_loaded = True
+            await to_thread.run_sync(load_the_rest)
 
     async def _with(self, crew: Crew) -> None:
         from blobmove.cluster.coordinator import Work
