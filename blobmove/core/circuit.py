@@ -26,6 +26,7 @@ BOTH_ANSWERED: Final = frozenset({State.COPIED, State.PRESENT, State.CONFLICT})
 
 _NEITHER: Final[frozenset[Side]] = frozenset()
 _SOURCE: Final = frozenset({Side.SOURCE})
+_DESTINATION: Final = frozenset({Side.DESTINATION})
 _BOTH: Final = frozenset(Side)
 
 
@@ -47,13 +48,14 @@ class Circuit:
     Outcomes that are held when the run stops are dropped: those objects stay pending, nothing that was not really
     tried is marked failed (issue: one 403 fails one object; when everything answers 403 the run stops). `answered`
     names the sides that did what was asked of them at least once in this run; `by_source` the ends for which the
-    source alone has answered.
+    source alone has answered, `by_destination` those for which the destination alone has.
     """
 
     held: list[Doubt] = field(default_factory=list)
     open: bool = False
     answered: set[Side] = field(default_factory=set)
     by_source: frozenset[State] = SOURCE_ANSWERED
+    by_destination: frozenset[State] = frozenset()
 
     def settled(self, outcome: Outcome) -> list[Outcome]:
         """An object ended without doubt: returns it together with the held ones that are now cleared."""
@@ -62,6 +64,8 @@ class Circuit:
             cleared = _BOTH
         elif outcome.state in self.by_source:
             cleared = _SOURCE
+        elif outcome.state in self.by_destination:
+            cleared = _DESTINATION
         self.answered |= cleared
         if not self.held:
             return [outcome]

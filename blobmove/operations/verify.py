@@ -13,10 +13,10 @@ from anyio import to_thread
 
 from blobmove.checkpoint.reader import CheckpointReader, ProvenCopy
 from blobmove.checkpoint.writer import CheckpointWriter
-from blobmove.core.circuit import Circuit
+from blobmove.core.circuit import HELD_LIMIT, Circuit
 from blobmove.core.errors import BlobmoveError, StoreError
 from blobmove.core.events import Listener
-from blobmove.core.model import Outcome
+from blobmove.core.model import Outcome, State
 from blobmove.core.results import VerifyResult
 from blobmove.core.settings import How, VerifySettings, for_checkpoint
 from blobmove.engine.bench import Bench, GeneralFailure
@@ -61,7 +61,8 @@ class Verify:
         setup = self.reader.setup()
         self.writer.begin_run(setup.plan)
         frame = Frame(self.stop, self.listener, lambda: self.bench.counters.in_flight)
-        doubts = Doubts(frame, Circuit(), self.probe, _not_asked)
+        circuit = Circuit(by_source=frozenset(), by_destination=frozenset({State.GONE}))  # only Azure is asked
+        doubts = Doubts(frame, circuit, self.probe, _not_asked)
         self._findings = Findings(frame, doubts, self.writer)
         await frame.run(self._by_listing if self.settings.how is How.LISTING else self._by_reading)
         if self.stop.error is not None:
@@ -135,6 +136,7 @@ class Verify:
         known = await to_thread.run_sync(self.reader.proven_by_name, [blob.name for blob in blobs])
         findings.expect([copy for copy in known.values() if self._sampled(copy)])
         told: list[Outcome] = []
+        read: list[Result] = []
         for blob in blobs:
             copy = known.get(blob.name)
             if copy is None:
@@ -147,7 +149,11 @@ class Verify:
                     told.append(outcome)
                 elif not self.stop.is_set():
                     findings.tally.read_back += 1
-                    await findings.record([await self._read(copy, blob.etag)])
+                    read.append(await self._read(copy, blob.etag))
+                    if len(read) == HELD_LIMIT:  # so many refusals end the run
+                        await findings.record(read)
+                        read.clear()
+        await findings.record(read)
         await findings.settle(told)
 
     async def _count_missing(self) -> None:

@@ -108,6 +108,22 @@ def test_a_blob_deleted_between_its_size_and_its_bytes_is_missing(make_desk: Mak
     assert found["examples"] == [{"key": ILL, "problem": "missing on Azure"}]
 
 
+def test_that_a_blob_is_gone_is_an_answer_of_azure_and_what_is_missing_gets_told(make_desk: MakeDesk) -> None:
+    desk = copied(make_desk, 1)
+    refuse(desk, 404, "BlobNotFound", key="papers/0")
+    refuse(desk, 403, "AuthorizationPermissionMismatch")
+    assert counts(desk.verify(*READ, expect=5)) == (1, 0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("others", [0, 2 * HELD_LIMIT + 3])
+def test_by_listing_all_that_is_read_back_is_counted(others: int, make_desk: MakeDesk) -> None:
+    desk = copied(make_desk, others)
+    names = [ILL, *(f"papers/{n}" for n in range(others))]
+    desk.cloud.put_blobs(desk.container, *(BlobSpec(name=name, size=100, md5="none") for name in names))
+    found = desk.verify()
+    assert (counts(found), found["read_back"]) == ((others + 1, others + 1, 0, 0, 0), others + 1)
+
+
 @pytest.mark.parametrize("times", [LOOKS - 1, LOOKS])
 def test_a_blob_written_meanwhile_is_looked_at_anew(times: int, make_desk: MakeDesk) -> None:
     desk = copied(make_desk)

@@ -27,6 +27,13 @@ def test_a_single_refusal_among_successes_is_that_objects_failure() -> None:
     assert not circuit.open
 
 
+def test_an_end_that_the_destination_alone_has_told_of_shows_that_it_works_and_nothing_of_the_source() -> None:
+    circuit = Circuit(by_source=frozenset(), by_destination=frozenset({State.GONE}))
+    circuit.settled(Outcome(1, State.GONE))
+    assert circuit.answered == {Side.DESTINATION}
+    assert Circuit().by_destination == frozenset()
+
+
 def test_when_everything_is_refused_the_run_stops_and_nothing_is_marked_failed() -> None:
     circuit = Circuit()
     stops = [circuit.doubted(doubt(number)) for number in range(HELD_LIMIT)]
