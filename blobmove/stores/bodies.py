@@ -13,7 +13,7 @@ from typing import Final
 LEAST_BYTES: Final = 512 * 1024
 """From this size on memory is used again. What is smaller the C library keeps by itself."""
 
-KEPT_BYTES: Final = 32 * 1024 * 1024
+KEPT_BYTES: Final = 16 * 1024 * 1024
 """The most that is kept while nobody uses it, beside what `--max-memory` counts."""
 
 _HUGE_BYTES: Final = 4 * 1024 * 1024

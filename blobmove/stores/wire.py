@@ -29,8 +29,8 @@ ROOM_BYTES: Final = 64 * 1024
 """What is read at once while no body of known length is on its way: it is copied from here."""
 
 PIECE_BYTES: Final = 1024 * 1024
-"""How much of a body is handed over at once: TLS encrypts into memory of its own, and not every event loop sends
-without copying. Smaller pieces cost more rounds of the loop, larger ones gain nothing."""
+"""How much of a body is handed over at once: not every event loop sends without copying, and its TLS, where it has to
+be used, encrypts into memory of its own. Smaller pieces cost more rounds of the loop, larger ones gain nothing."""
 
 
 def room() -> memoryview:
