@@ -20,7 +20,7 @@ from blobmove.stores.azure.account import (
 from blobmove.stores.azure.blobs import AzureBlobs
 from blobmove.stores.http import HttpClient
 
-_NOT_TOLD: Final = (400, 401, 403, 404)
+_NOT_TOLD: Final = (400, 401, 403, 404, 405, 501)
 """A role or a SAS that does not allow the question, an emulator that does not know it; all else may pass."""
 
 

@@ -44,7 +44,8 @@ def answer(status: int) -> HttpResponseError:
 
 @pytest.mark.parametrize(("told", "hierarchical"), [
     ({"is_hns_enabled": True}, True), ({"is_hns_enabled": False}, False), ({}, False),
-    (answer(400), None), (answer(401), None), (answer(403), None), (answer(404), None),
+    (answer(400), None), (answer(401), None), (answer(403), None), (answer(404), None), (answer(405), None),
+    (answer(501), None),
 ])  # fmt: skip
 async def test_who_may_not_ask_for_the_kind_of_account_is_not_told(
     told: dict[str, object] | AzureError, hierarchical: bool | None, monkeypatch: pytest.MonkeyPatch
