@@ -10,7 +10,9 @@ import pytest
 
 from blobmove.core.flip_settings import FlipSettings
 from blobmove.operations.flip_journaled import POSITION_SECONDS
+from blobmove.stores.rails.database import RailsDatabase
 from tests.database.application import YES, Application, Operator, fill
+from tests.database.test_flip_trouble import around, at_call, loses_the_connection
 
 
 @pytest.mark.parametrize(("tick", "asked"), [(POSITION_SECONDS, 3), (POSITION_SECONDS / 100, 1)])
@@ -27,6 +29,25 @@ def test_each_batch_keeps_a_position_of_the_server_s_log_that_is_hardly_older(
     else:
         assert None not in positions
         assert len(set(positions)) == asked
+
+
+def test_after_a_loss_the_position_is_asked_for_anew(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little time has passed: it may be another server's log."""
+    operator.tick = POSITION_SECONDS / 100
+    fill(operator, 8)
+    asked = [0]
+    position = RailsDatabase.position
+
+    def counted(database: RailsDatabase) -> str | None:
+        asked[0] += 1
+        return position(database) or "somewhere"
+
+    monkeypatch.setattr(RailsDatabase, "position", counted)
+    operator.flips(batch_size=2)
+    calm, asked[0] = asked[0], 0
+    operator.flips(to_service="elsewhere", from_services=("azure",), batch_size=2,
+                   wrap=around("flip", before=at_call(1, loses_the_connection)))
+    assert (calm, asked[0]) == (1, 2)
 
 
 @dataclass
