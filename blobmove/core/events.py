@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from blobmove.core.frozen import frozen
 from blobmove.core.results import Effort
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from blobmove.core.results import CopySummary, Totals
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Started:
     """A run begins. `objects` and `bytes` are what is left to do."""
 
@@ -28,7 +29,7 @@ class Started:
     direction: str = "forward"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sample:
     """Once a second: counters of this run, and what holds it back (`state` is never empty).
 
@@ -49,7 +50,7 @@ class Sample:
     effort: Effort = field(default_factory=Effort)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One object that did not end well, or one kind of retry."""
 
@@ -59,7 +60,7 @@ class Problem:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Throttled:
     """A side asked for patience, or a limit of ours holds the run."""
 
@@ -69,7 +70,7 @@ class Throttled:
     concurrency: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stopping:
     """The run will end before its work is done. `in_flight` objects are being finished."""
 
@@ -77,14 +78,14 @@ class Stopping:
     in_flight: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """A sentence for the person at the terminal: what is being done now, or what was found."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Logged:
     """What a library has logged; for the log file only."""
 
@@ -92,7 +93,7 @@ class Logged:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FlipProgress:
     """After each batch of a flip, and while it waits: rows in this run so far (`rows` is the total it began with).
 
@@ -106,7 +107,7 @@ class FlipProgress:
     elapsed: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """A run has ended."""
 

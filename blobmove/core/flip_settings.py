@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from blobmove.core.frozen import frozen
 from blobmove.core.settings import DEFAULT_CHECKPOINT, DatabaseAuth
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FlipSettings:
     """`flip-service`.
 

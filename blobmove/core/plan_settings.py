@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from blobmove.core.frozen import frozen
 from blobmove.core.headers import MetadataNames
 from blobmove.core.model import Destination, Source
 from blobmove.core.settings import DEFAULT_CHECKPOINT, Addressing, DatabaseAuth
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class DoctorSettings:
     """`doctor`: the ends to look at (None: those of the checkpoint, if it has any), and how they are reached.
 
@@ -29,7 +29,7 @@ class DoctorSettings:
     probe: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PlanSettings:
     """`plan`.
 

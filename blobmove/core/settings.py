@@ -7,7 +7,6 @@ credentials are found by the doors.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -88,7 +87,7 @@ class How(StrEnum):
     READ = "read"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CopySettings:
     """`copy`.
 
@@ -134,7 +133,7 @@ class CopySettings:
     database_auth: DatabaseAuth = DatabaseAuth.PASSWORD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VerifySettings:
     """`verify`: `sample` is the share of objects to look at, in percent (0-100, above 0).
 
@@ -148,7 +147,7 @@ class VerifySettings:
     scheduler: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class StatusSettings:
     """`status`: `failed` asks for the objects that are not well, too."""
 
@@ -156,7 +155,7 @@ class StatusSettings:
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ReportSettings:
     """`report`: `objects` is the file for a record a planned object, its ending names the format; `html` the page."""
 

@@ -9,11 +9,12 @@ import ssl
 import sys
 from base64 import b64encode
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from blobmove.core.errors import UsageError
+from blobmove.core.frozen import frozen
 from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import Answer, Body, Silence, WireError
 from blobmove.stores.secure import secure
@@ -40,7 +41,7 @@ class CannotConnect(WireError):
     """Raised when no connection could be made: name, port, TLS or proxy."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proxy:
     """A proxy on the way. `allowed` is the header line that says who asks, with its line end, or empty: a secret."""
 
@@ -49,7 +50,7 @@ class Proxy:
     allowed: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """One end to connect to. `host` without brackets."""
 
