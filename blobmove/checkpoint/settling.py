@@ -58,15 +58,25 @@ def settle_as_planned(db: sqlite3.Connection, outcomes: Sequence[Outcome], words
     values: list[Any] = []
     counted: dict[Kind, tuple[int, int]] = {}
     others: list[Outcome] = []
+    kinds: dict[tuple[object, ...], Kind] = {}
     for outcome in outcomes:
-        kind, etag, size = _kind(outcome, words), etag_in(outcome.source_etag), outcome.size
+        ended = outcome.state, outcome.reason, outcome.proof, outcome.notes
+        kind = kinds.get(ended)
+        if kind is None:  # few differ in a batch
+            kind = kinds[ended] = _kind(outcome, words)
+        md5, size = outcome.md5, outcome.size
+        if md5 is not None and md5.hex() == outcome.source_etag:
+            etag: bytes | str | None = md5
+            md5 = b""
+        else:
+            etag = etag_in(outcome.source_etag)
         if kind[1] is not None or outcome.detail or etag is None or size is None:
             others.append(outcome)
             continue
         objects, sizes = counted.get(kind, (0, 0))
         counted[kind] = objects + 1, sizes + size
         values += (
-            outcome.transfer_id, kind[0], outcome.attempts, kind[2], b"" if outcome.md5 == etag else outcome.md5,
+            outcome.transfer_id, kind[0], outcome.attempts, kind[2], md5,
             blob_etag_in(outcome.blob_etag), words.number(outcome.content_type), round(outcome.seconds * 10_000),
             outcome.crc64, kind[3], size, etag,
         )

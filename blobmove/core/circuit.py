@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -59,19 +60,26 @@ class Circuit:
 
     def settled(self, outcome: Outcome) -> list[Outcome]:
         """An object ended without doubt: returns it together with the held ones that are now cleared."""
-        cleared: frozenset[Side] = _NEITHER
-        if outcome.state in BOTH_ANSWERED:
-            cleared = _BOTH
-        elif outcome.state in self.by_source:
-            cleared = _SOURCE
-        elif outcome.state in self.by_destination:
-            cleared = _DESTINATION
+        cleared = self._answered_by(outcome.state)
         self.answered |= cleared
-        if not self.held:
-            return [outcome]
         freed = [doubt.outcome for doubt in self.held if doubt.side in cleared]
         self.held = [doubt for doubt in self.held if doubt.side not in cleared]
         return [*freed, outcome]
+
+    def all_settled(self, states: Iterable[State]) -> bool:
+        """Objects ended like this, none of them in doubt; False, and nothing is noted, where failures are held."""
+        if self.held:
+            return False
+        for state in states:
+            self.answered |= self._answered_by(state)
+        return True
+
+    def _answered_by(self, state: State) -> frozenset[Side]:
+        if state in BOTH_ANSWERED:
+            return _BOTH
+        if state in self.by_source:
+            return _SOURCE
+        return _DESTINATION if state in self.by_destination else _NEITHER
 
     def doubted(self, doubt: Doubt) -> bool:
         """Hold a doubtful failure; True when there are now so many that the run must stop."""

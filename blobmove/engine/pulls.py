@@ -47,19 +47,14 @@ class Left:
     blob_etag: str | None = None
 
 
-@frozen
-class Ending:
-    """How an object ended; its MD5 and proof are those its Source was to be pulled with."""
+def outcome_of(
+    source: Source, attempts: Attempts, state: State, blob_etag: str = "", reason: str = "", crc64: bytes | None = None
+) -> Outcome:
+    """How an object ended, with the notes of all that is known of it without its bytes.
 
-    state: State
-    blob_etag: str = ""
-    reason: str = ""
-    crc64: bytes | None = None
-
-
-def outcome_of(source: Source, ending: Ending, attempts: Attempts) -> Outcome:
-    """The outcome, with the notes of all that is known of the object without its bytes."""
-    state, md5 = ending.state, source.pull.md5
+    Its MD5 and proof are those it was to be pulled with.
+    """
+    md5 = source.pull.md5
     notes = source.notes
     if source.properties.metadata:
         notes += metadata_notes(source.properties.metadata, md5)
@@ -67,9 +62,9 @@ def outcome_of(source: Source, ending: Ending, attempts: Attempts) -> Outcome:
     if state is State.COPIED:
         notes += (SERVER_SIDE,)
     return Outcome(
-        source.transfer.id, state, ending.reason, attempts=attempts.count, size=source.size,
-        proof=source.pull.proof if state in PROVEN_STATES else None, md5=md5, crc64=ending.crc64,
-        source_etag=source.etag, blob_etag=ending.blob_etag or None, content_type=source.properties.content_type,
+        source.transfer.id, state, reason, attempts=attempts.count, size=source.size,
+        proof=source.pull.proof if state in PROVEN_STATES else None, md5=md5, crc64=crc64,
+        source_etag=source.etag, blob_etag=blob_etag or None, content_type=source.properties.content_type,
         seconds=attempts.seconds, notes=notes,
     )  # fmt: skip
 

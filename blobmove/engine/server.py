@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -16,7 +16,7 @@ from blobmove.core.transfer import CANNOT_PULL, Way, content_type_of_row, is_pla
 from blobmove.engine.bench import Bench, encryption_of
 from blobmove.engine.existing import Verdict, judge
 from blobmove.engine.leftovers import drop, staged_under
-from blobmove.engine.pulls import Asking, Ending, Left, Source, outcome_of
+from blobmove.engine.pulls import Asking, Left, Source, outcome_of
 from blobmove.engine.requests import Attempts
 from blobmove.engine.small import check_version
 from blobmove.stores.azure.blobs import ABSENT, Condition, Origin, Pulled
@@ -105,8 +105,8 @@ async def _pull_whole(bench: Bench, source: Source, attempts: Attempts) -> Outco
     transfer, md5 = source.transfer, source.pull.md5
     condition = Condition(transfer.own_blob_etag) if transfer.own_blob_etag else ABSENT
 
-    async def send(origin: Origin) -> Pulled:
-        return await bench.destination.put_blob_from_url(
+    def send(origin: Origin) -> Awaitable[Pulled]:
+        return bench.destination.put_blob_from_url(
             transfer.blob_name, origin, md5=md5, properties=source.properties, condition=condition,
             tier=bench.options.tier,
         )
@@ -119,18 +119,18 @@ async def _pull_whole(bench: Bench, source: Source, attempts: Attempts) -> Outco
                 raise
         else:
             if pulled.md5 == md5 or await _stored_md5(bench, source, pulled, attempts) == md5:
-                return outcome_of(source, Ending(State.COPIED, pulled.etag), attempts)
+                return outcome_of(source, attempts, State.COPIED, pulled.etag)
             return Left("ContentMd5Differs", pulled.etag)  # it does not heed what it is told: streamed over
         found = await judge(bench, transfer.blob_name, source.size, md5, attempts)
         if found.verdict is Verdict.IDENTICAL:
             state = State.COPIED if attempts.lost else State.PRESENT
-            return outcome_of(source, Ending(state, found.blob_etag), attempts)
+            return outcome_of(source, attempts, state, found.blob_etag)
         if found.verdict is Verdict.CONFLICT:
-            return outcome_of(source, Ending(State.CONFLICT, reason=found.reason), attempts)
+            return outcome_of(source, attempts, State.CONFLICT, reason=found.reason)
         condition = found.condition
         if condition == ABSENT and await staged_under(bench, transfer.blob_name, attempts):
             condition = await drop(bench, transfer.blob_name, attempts)  # uncommitted blocks alone were in the way
-    return outcome_of(source, Ending(State.CONFLICT, reason="destination-keeps-changing"), attempts)
+    return outcome_of(source, attempts, State.CONFLICT, reason="destination-keeps-changing")
 
 
 async def _stored_md5(bench: Bench, source: Source, pulled: Pulled, attempts: Attempts) -> bytes | None:

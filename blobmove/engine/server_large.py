@@ -14,7 +14,7 @@ from blobmove.engine.bench import Bench
 from blobmove.engine.existing import Existing, Verdict, judge
 from blobmove.engine.hashing import join_crcs
 from blobmove.engine.leftovers import make_room, staged_under
-from blobmove.engine.pulls import Asking, Ending, Left, Source, outcome_of
+from blobmove.engine.pulls import Asking, Left, Source, outcome_of
 from blobmove.engine.requests import Attempts
 from blobmove.stores.azure.blobs import ABSENT, Condition, Origin
 
@@ -54,7 +54,7 @@ async def pull_blocks(bench: Bench, source: Source, attempts: Attempts) -> Outco
         if error.kind is not Kind.EXISTS:
             raise
         return _ended(source, await judge(bench, name, source.size, source.pull.md5, attempts), attempts)
-    return outcome_of(source, Ending(State.COPIED, blob_etag, crc64=joined), attempts)
+    return outcome_of(source, attempts, State.COPIED, blob_etag, crc64=joined)
 
 
 def _blocks(bench: Bench, source: Source) -> tuple[Block, ...]:
@@ -80,9 +80,9 @@ def _ended(source: Source, existing: Existing, attempts: Attempts) -> Outcome:
     if existing.verdict is Verdict.WRITE:
         raise StoreError(Side.DESTINATION, Kind.DISTURBED, "DestinationChanging", "the blob came and went")
     if existing.verdict is Verdict.CONFLICT:
-        return outcome_of(source, Ending(State.CONFLICT, reason=existing.reason), attempts)
+        return outcome_of(source, attempts, State.CONFLICT, reason=existing.reason)
     state = State.COPIED if attempts.lost else State.PRESENT
-    return outcome_of(source, Ending(state, existing.blob_etag), attempts)
+    return outcome_of(source, attempts, state, existing.blob_etag)
 
 
 @dataclass(slots=True)

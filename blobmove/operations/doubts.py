@@ -32,7 +32,10 @@ class Doubts:
 
     async def cleared(self, results: Sequence[Result]) -> list[Outcome]:
         """The outcomes of these results that are beyond doubt, and of earlier ones that are so now."""
-        outcomes: list[Outcome] = []
+        outcomes = [result for result in results if isinstance(result, Outcome)]
+        if len(outcomes) == len(results) and self.circuit.all_settled({outcome.state for outcome in outcomes}):
+            return outcomes  # nearly always
+        outcomes = []
         for result in results:
             if isinstance(result, Doubt):
                 if self.frame.stop.is_set():

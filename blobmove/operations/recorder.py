@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
@@ -35,6 +35,8 @@ class Planned(Protocol):
 
 
 P = TypeVar("P", bound=Planned)
+
+_TOLD: Final = frozenset({*UNWELL_STATES, State.GONE})
 
 
 @frozen
@@ -87,7 +89,7 @@ class Recorder:
         items = [self._under_way.pop(outcome.transfer_id, None) for outcome in outcomes]
         self.running.settle(outcomes, [item.size or 0 if item else 0 for item in items])
         for outcome, item in zip(outcomes, items, strict=True):
-            if outcome.state in UNWELL_STATES or outcome.state is State.GONE:
+            if outcome.state in _TOLD:
                 key = item.key if item else ""
                 self.frame.listener(Problem(key, outcome.state.value, outcome.reason, outcome.detail))
         self._check_errors()

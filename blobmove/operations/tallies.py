@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,20 +39,21 @@ class Running:
 
     def settle(self, outcomes: Sequence[Outcome], planned_sizes: Sequence[int]) -> None:
         """Move recorded outcomes from pending to their states."""
-        numbers: dict[State, int] = {}
-        sizes: dict[State, int] = {}
-        for outcome, planned in zip(outcomes, planned_sizes, strict=True):
-            state, size = outcome.state, planned if outcome.size is None else outcome.size
-            numbers[state] = numbers.get(state, 0) + 1
-            sizes[state] = sizes.get(state, 0) + size
+        sizes = [
+            planned if outcome.size is None else outcome.size
+            for outcome, planned in zip(outcomes, planned_sizes, strict=True)
+        ]
+        numbers = Counter([outcome.state for outcome in outcomes])
         self.objects[State.PENDING] -= len(outcomes)
         self.bytes[State.PENDING] -= sum(planned_sizes)
         for state, number in numbers.items():
             self.objects[state] += number
-            self.bytes[state] += sizes[state]
+            self.bytes[state] += sum(sizes) if number == len(outcomes) else sum(
+                size for outcome, size in zip(outcomes, sizes, strict=True) if outcome.state is state
+            )
         self.settled += len(outcomes)
-        self.settled_bytes += sum(sizes.values())
-        self.failed += numbers.get(State.FAILED, 0)
+        self.settled_bytes += sum(sizes)
+        self.failed += numbers[State.FAILED]
 
     def totals(self) -> Totals:
         return Totals(dict(self.objects), dict(self.bytes))

@@ -22,6 +22,9 @@ BODY_BYTES: Final = 64 * 1024 * 1024
 
 SLACK_BYTES: Final = 1024 * 1024
 
+_LINE_END: Final = "\r\n"
+_END: Final = "\r\n\r\n"
+
 __all__ = ["BODY_BYTES", "FLOOR_BYTES_PER_SECOND", "Answer", "Body", "HttpClient"]
 
 
@@ -37,7 +40,7 @@ class HttpClient:
         self,
         method: str,
         url: str,
-        headers: Sequence[tuple[str, str]] = (),
+        lines: Sequence[str] = (),
         body: Body | None = None,
         *,
         expect_bytes: int = 0,
@@ -45,24 +48,24 @@ class HttpClient:
     ) -> Answer:
         """Send one request and read its answer whole.
 
-        `url` must be percent-encoded already, with a path, and is sent as given. `expect_bytes` is the size of the
-        answer's body where known; it sets the deadline, and how much will be taken. `late`: nothing may come for as
-        long, since the service is copying. Raises StoreError without the URL in its text: TRANSIENT, UNREACHABLE,
-        CORRUPT for a body that is far too long, REJECTED for what HTTP cannot carry.
+        `url` must be percent-encoded already, with a path, and is sent as given. `lines` are the request's own headers,
+        one `name: value` each. `expect_bytes` is the size of the answer's body where known; it sets the deadline, and
+        how much will be taken. `late`: nothing may come for as long, since the service is copying. Raises StoreError
+        without the URL in its text: TRANSIENT, UNREACHABLE, CORRUPT for a body that is far too long, REJECTED for what
+        HTTP cannot carry.
         """
         slash = url.index("/", 8)
         origin = url[:slash]
         whole, front = self._fronts.get(origin) or self._front(origin)
         target = url if whole else url[slash:]
-        lines = [f"{name}: {value}" for name, value in headers]
         self._require_plain(target + "".join(lines))
+        size = expect_bytes
         if body:
-            lines.append(f"content-length: {len(body)}")
+            size += len(body)
+            front += f"content-length: {len(body)}\r\n"
         elif method == "PUT":
-            lines.append("content-length: 0")
-        lines.append("\r\n")  # the end of the line before, and the empty line
-        head = f"{method} {target}{front}" + "\r\n".join(lines)
-        size = expect_bytes + len(body) if body else expect_bytes
+            front += "content-length: 0\r\n"
+        head = f"{method} {target}{front}{_LINE_END.join(lines)}{_END if lines else _LINE_END}"
         try:
             return await self._pool.ask(
                 origin, head.encode("ascii"), body,

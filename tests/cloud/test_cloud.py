@@ -32,7 +32,8 @@ def _presigned(cloud: Cloud, key: str, *extra: tuple[str, str]) -> str:
 async def _azure(cloud: Cloud, method: str, target: str, *headers: tuple[str, str], auth: str = SAS) -> Answer:
     http = HttpClient(Side.DESTINATION)
     url = f"{cloud.azure_url}/dst/{target}{'&' if '?' in target else '?'}{auth}".rstrip("?&")
-    answer = await http.send(method, url, [("x-ms-version", API_VERSION), *headers])
+    lines = [f"{name}: {value}" for name, value in (("x-ms-version", API_VERSION), *headers)]
+    answer = await http.send(method, url, lines)
     await http.close()
     return answer
 

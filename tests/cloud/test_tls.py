@@ -32,7 +32,7 @@ async def test_an_object_is_read_and_written_over_tls(secure: Cloud) -> None:
     try:
         read = await http.send("GET", f"{secure.s3_url}/src/large", expect_bytes=3_000_000)
         written = await http.send("PUT", f"{secure.destination('dst')}/large?{SAS}",
-                                  [("x-ms-blob-type", "BlockBlob")], read.body)
+                                  ["x-ms-blob-type: BlockBlob"], read.body)
     finally:
         await http.close()
 
@@ -48,7 +48,7 @@ async def test_azure_pulls_from_s3_over_tls(secure: Cloud) -> None:
     http = HttpClient(Side.DESTINATION, ca_file=secure.ca_file)
     try:
         answer = await http.send("PUT", f"{secure.destination('dst')}/k?{SAS}", [
-            ("x-ms-blob-type", "BlockBlob"), ("x-ms-copy-source", f"{secure.s3_url}/src/k")])
+            "x-ms-blob-type: BlockBlob", f"x-ms-copy-source: {secure.s3_url}/src/k"])
     finally:
         await http.close()
 

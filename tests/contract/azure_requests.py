@@ -30,4 +30,5 @@ class RawAzure:
         signature, _ = await KeyAuthorizer(self.world.access, self.world.container).allow()
         url = f"{self.world.url}/{self.world.container}" + ("" if path is None else f"/{path}")
         joined = "&".join(part for part in (query, signature) if part)
-        return await self.http.send(method, f"{url}?{joined}", [("x-ms-version", API_VERSION), *headers], body)
+        lines = [f"{name}: {value}" for name, value in (("x-ms-version", API_VERSION), *headers)]
+        return await self.http.send(method, f"{url}?{joined}", lines, body)

@@ -24,9 +24,9 @@ _ASK_AGAIN_SECONDS: Final = 30.0
 
 
 class Authorizer(Protocol):
-    """What a request needs to be allowed: a query string for its URL (without `?`), or a header."""
+    """What a request needs to be allowed: a query string for its URL (without `?`), or a header's line; else empty."""
 
-    async def allow(self) -> tuple[str, tuple[tuple[str, str], ...]]: ...
+    async def allow(self) -> tuple[str, str]: ...
 
     def renew(self) -> None: ...
 
@@ -118,8 +118,8 @@ class SasAuthorizer:
     def __init__(self, sas: str) -> None:
         self._sas = sas
 
-    async def allow(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        return self._sas, ()
+    async def allow(self) -> tuple[str, str]:
+        return self._sas, ""
 
     def renew(self) -> None:
         """Nothing can be done about an expired SAS but a new one."""
@@ -134,11 +134,11 @@ class KeyAuthorizer:
         self._sas = ""
         self._until = 0.0
 
-    async def allow(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+    async def allow(self) -> tuple[str, str]:
         if time.monotonic() >= self._until:
             self._sas = self._make()
             self._until = time.monotonic() + _SAS_HOURS * 3600 - 3600
-        return self._sas, ()
+        return self._sas, ""
 
     def renew(self) -> None:
         self._until = 0.0
@@ -166,17 +166,17 @@ class TokenAuthorizer:
 
     def __init__(self, credential: Any) -> None:  # noqa: ANN401 - any AsyncTokenCredential
         self._credential = credential
-        self._header: tuple[tuple[str, str], ...] = ()
+        self._line = ""
         self._ask_at = 0.0
         self._expires = 0.0
         self._renewal = Lock()
 
-    async def allow(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+    async def allow(self) -> tuple[str, str]:
         if time.time() >= self._ask_at:
             async with self._renewal:
                 if time.time() >= self._ask_at:
                     await self._ask()
-        return "", self._header
+        return "", self._line
 
     async def _ask(self) -> None:
         """Get a token. Near its end the credential may give the same one again, or fail: the old one is used on."""
@@ -189,7 +189,7 @@ class TokenAuthorizer:
                     hint="set AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_SAS_TOKEN, or run `az login`",
                 ) from None
         else:
-            self._header = (("authorization", f"Bearer {token.token}"),)
+            self._line = f"authorization: Bearer {token.token}"
             self._expires = float(token.expires_on)
         self._ask_at = max(self._expires - _RENEW_SECONDS, time.time() + _ASK_AGAIN_SECONDS)
 

@@ -21,7 +21,8 @@ from blobmove.stores.http import Answer, Body, HttpClient
 
 _SAFE: Final = "/-_.~"
 _PLAIN: Final = re.compile(r"[A-Za-z0-9/\-_.~]*\Z").match
-_VERSION: Final = ("x-ms-version", API_VERSION)
+_VERSION: Final = f"x-ms-version: {API_VERSION}"
+_BLOCK_BLOB: Final = "x-ms-blob-type: BlockBlob"
 
 _PULL_SPEED: Final = 32
 """How much faster than to us bytes must flow from S3 to Azure at least: 1 MiB/s, before a copy is given up."""
@@ -36,8 +37,8 @@ class Condition:
 
     if_match: str | None = None
 
-    def header(self) -> tuple[str, str]:
-        return ("if-match", f'"{self.if_match}"') if self.if_match else ("if-none-match", "*")
+    def line(self) -> str:
+        return f'if-match: "{self.if_match}"' if self.if_match else "if-none-match: *"
 
 
 ABSENT: Final = Condition()
@@ -99,19 +100,19 @@ class AzureBlobs:
 
         Returns the blob's etag. Raises StoreError: CORRUPT on Md5Mismatch, EXISTS when the condition fails.
         """
-        headers = [
-            ("x-ms-blob-type", "BlockBlob"),
-            ("content-md5", to_base64(md5)),
-            condition.header(),
-            *_property_headers(properties, tier),
+        lines = [
+            _BLOCK_BLOB,
+            f"content-md5: {to_base64(md5)}",
+            condition.line(),
+            *_property_lines(properties, tier),
         ]
-        answer = await self._send("PutBlob", "PUT", name, "", headers, body)
+        answer = await self._send("PutBlob", "PUT", name, "", lines, body)
         return answer.etag
 
     async def put_block(self, name: str, block_id: str, body: Body, *, crc64: int) -> None:
         """Put Block; Azure recomputes the CRC-64 over what arrived. Raises StoreError (CORRUPT on Crc64Mismatch)."""
         query = f"comp=block&blockid={quote(to_base64(block_id.encode()), safe='')}"
-        await self._send("PutBlock", "PUT", name, query, [("x-ms-content-crc64", azure_crc64(crc64))], body)
+        await self._send("PutBlock", "PUT", name, query, [f"x-ms-content-crc64: {azure_crc64(crc64)}"], body)
 
     async def put_block_list(
         self,
@@ -129,13 +130,13 @@ class AzureBlobs:
         """
         items = "".join(f"<Latest>{to_base64(block_id.encode())}</Latest>" for block_id in block_ids)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{items}</BlockList>'.encode()
-        headers = [
-            ("content-md5", to_base64(hashlib.md5(body).digest())),
-            ("x-ms-blob-content-md5", to_base64(md5)),
-            condition.header(),
-            *_property_headers(properties, tier),
+        lines = [
+            f"content-md5: {to_base64(hashlib.md5(body).digest())}",
+            f"x-ms-blob-content-md5: {to_base64(md5)}",
+            condition.line(),
+            *_property_lines(properties, tier),
         ]
-        answer = await self._send("PutBlockList", "PUT", name, "comp=blocklist", headers, body)
+        answer = await self._send("PutBlockList", "PUT", name, "comp=blocklist", lines, body)
         return answer.etag
 
     async def put_blob_from_url(
@@ -153,17 +154,17 @@ class AzureBlobs:
         No Content-MD5 is claimed for the blob, so that the one in the answer is Azure's own. Raises StoreError: CORRUPT
         on Md5Mismatch, EXISTS when the condition fails, PullRefused where the source cannot be read.
         """
-        headers = [
-            ("x-ms-blob-type", "BlockBlob"),
-            ("x-ms-copy-source", origin.url),
-            ("x-ms-copy-source-blob-properties", "false"),
-            ("x-ms-source-if-match", f'"{origin.etag}"'),
-            ("x-ms-source-content-md5", to_base64(md5)),
-            condition.header(),
-            *_property_headers(properties, tier),
+        lines = [
+            _BLOCK_BLOB,
+            "x-ms-copy-source-blob-properties: false",
+            f"x-ms-copy-source: {origin.url}",
+            f'x-ms-source-if-match: "{origin.etag}"',
+            f"x-ms-source-content-md5: {to_base64(md5)}",
+            condition.line(),
+            *_property_lines(properties, tier),
         ]
         answer = await self._send(
-            "PutBlobFromURL", "PUT", name, "", headers, expect_bytes=origin.length // _PULL_SPEED, late=True
+            "PutBlobFromURL", "PUT", name, "", lines, expect_bytes=origin.length // _PULL_SPEED, late=True
         )
         return Pulled(answer.etag, from_base64(answer.headers.get("content-md5")))
 
@@ -172,14 +173,14 @@ class AzureBlobs:
 
         Nothing is sent to compare it with, else the answer would not tell it. Raises StoreError, PullRefused.
         """
-        headers = [
-            ("x-ms-copy-source", origin.url),
-            ("x-ms-source-range", f"bytes={origin.offset}-{origin.offset + origin.length - 1}"),
-            ("x-ms-source-if-match", f'"{origin.etag}"'),
+        lines = [
+            f"x-ms-copy-source: {origin.url}",
+            f"x-ms-source-range: bytes={origin.offset}-{origin.offset + origin.length - 1}",
+            f'x-ms-source-if-match: "{origin.etag}"',
         ]
         query = f"comp=block&blockid={quote(to_base64(block_id.encode()), safe='')}"
         answer = await self._send(
-            "PutBlockFromURL", "PUT", name, query, headers, expect_bytes=origin.length // _PULL_SPEED, late=True
+            "PutBlockFromURL", "PUT", name, query, lines, expect_bytes=origin.length // _PULL_SPEED, late=True
         )
         raw = from_base64(answer.headers.get("x-ms-content-crc64"))
         return raw[::-1] if raw is not None and len(raw) == 8 else None
@@ -191,7 +192,7 @@ class AzureBlobs:
 
     async def delete(self, name: str, etag: str) -> None:
         """Delete the blob with this etag. Raises StoreError: EXISTS where it is another one by now."""
-        await self._send("DeleteBlob", "DELETE", name, "", [Condition(etag).header()])
+        await self._send("DeleteBlob", "DELETE", name, "", [Condition(etag).line()])
 
     async def blocks(self, name: str, *, committed: bool) -> list[tuple[str, int]]:
         """Ids (as sent by whoever staged them) and sizes of a blob's blocks; empty where there is no blob."""
@@ -208,7 +209,7 @@ class AzureBlobs:
 
     async def set_tier(self, name: str, tier: str) -> None:
         """Put a blob into an access tier."""
-        await self._send("SetBlobTier", "PUT", name, "comp=tier", [("x-ms-access-tier", tier)])
+        await self._send("SetBlobTier", "PUT", name, "comp=tier", [f"x-ms-access-tier: {tier}"])
 
     async def properties(self, name: str) -> BlobFacts | None:
         """Size, MD5 and etag of a blob, or None where there is none."""
@@ -233,17 +234,17 @@ class AzureBlobs:
 
     async def whole(self, name: str, *, etag: str, size: int) -> Answer:
         """The blob with this etag, headers and all `size` bytes. Raises StoreError (CORRUPT for another length)."""
-        answer = await self._send("GetBlob", "GET", name, "", [Condition(etag).header()], expect_bytes=size)
+        answer = await self._send("GetBlob", "GET", name, "", [Condition(etag).line()], expect_bytes=size)
         if len(answer.body) != size:
             raise StoreError(Side.DESTINATION, Kind.CORRUPT, "LengthDiffers", f"{len(answer.body)} bytes came")
         return answer
 
     async def read(self, name: str, offset: int, length: int, *, etag: str | None = None) -> Body:
         """Read `length` bytes at `offset`, of the blob with this etag where one is given."""
-        headers = [("x-ms-range", f"bytes={offset}-{offset + length - 1}")]
+        lines = [f"x-ms-range: bytes={offset}-{offset + length - 1}"]
         if etag:
-            headers.append(("if-match", f'"{etag}"'))
-        answer = await self._send("GetBlob", "GET", name, "", headers, expect_bytes=length)
+            lines.append(Condition(etag).line())
+        answer = await self._send("GetBlob", "GET", name, "", lines, expect_bytes=length)
         if len(answer.body) != length:
             raise StoreError(Side.DESTINATION, Kind.CORRUPT, "RangeNotHonoured", f"{len(answer.body)} bytes came")
         return answer.body
@@ -274,7 +275,7 @@ class AzureBlobs:
         method: str,
         name: str | None,
         query: str,
-        headers: list[tuple[str, str]],
+        lines: list[str],
         body: Body | None = None,
         expect_bytes: int = 0,
         late: bool = False,
@@ -283,9 +284,11 @@ class AzureBlobs:
         url = self._base if name is None else f"{self._base}/{encode_name(name)}"
         if query or signature:
             url = f"{url}?{query}&{signature}" if query and signature else f"{url}?{query or signature}"
-        headers += (_VERSION, *allowed)
+        lines.append(_VERSION)
+        if allowed:
+            lines.append(allowed)
         self.requests[operation] += 1
-        answer = await self._http.send(method, url, headers, body, expect_bytes=expect_bytes, late=late)
+        answer = await self._http.send(method, url, lines, body, expect_bytes=expect_bytes, late=late)
         if answer.status >= 300:
             raise (pull_error_of if late else error_of)(answer)
         return answer
@@ -297,7 +300,7 @@ def encode_name(name: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _property_headers(properties: BlobProperties, tier: str | None) -> tuple[tuple[str, str], ...]:
+def _property_lines(properties: BlobProperties, tier: str | None) -> tuple[str, ...]:
     named = (
         ("x-ms-blob-content-type", properties.content_type),
         ("x-ms-blob-content-encoding", properties.content_encoding),
@@ -306,8 +309,8 @@ def _property_headers(properties: BlobProperties, tier: str | None) -> tuple[tup
         ("x-ms-blob-cache-control", properties.cache_control),
         ("x-ms-access-tier", tier),
     )
-    headers = [(name, value) for name, value in named if value]
-    headers += [(f"x-ms-meta-{name}", value) for name, value in properties.metadata]
-    return tuple(headers)
+    lines = [f"{name}: {value}" for name, value in named if value]
+    lines += [f"x-ms-meta-{name}: {value}" for name, value in properties.metadata]
+    return tuple(lines)
 
 

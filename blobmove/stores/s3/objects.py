@@ -20,6 +20,10 @@ UNREADABLE: Final = "x-blobmove-unreadable"
 EPOCH_SECONDS: Final = 60.0
 """How long a signer is used before the credentials are asked for again; they renew themselves when due."""
 
+_CHECKSUMS: Final = (("x-amz-checksum-mode", "ENABLED"),)
+"""As a signed header, not in the query: every S3-compatible store understands that form (s3.md section 6.1)."""
+_CHECKSUMS_LINE: Final = "x-amz-checksum-mode: ENABLED"
+
 Pairs = list[tuple[str, str]]
 CredentialSource = Callable[[], Awaitable[Credentials]]
 HeaderFallback = Callable[[str, str | None, str | None], Awaitable[dict[str, str]]]
@@ -75,12 +79,12 @@ class S3Objects:
         With `checksums` S3 is asked for its stored checksum of the whole object. Raises StoreError; a range that
         comes back with another length is CORRUPT, never a shorter block.
         """
-        headers = [("if-match", f'"{etag}"')] if etag else []
+        lines = [f'if-match: "{etag}"'] if etag else []
         if byte_range is not None:
             offset, length = byte_range
-            headers.append(("range", f"bytes={offset}-{offset + length - 1}"))
+            lines.append(f"range: bytes={offset}-{offset + length - 1}")
             expect_bytes = length
-        answer = await self._send("GET", key, _extra(version_id), headers, _asking(checksums), expect_bytes)
+        answer = await self._send("GET", key, _extra(version_id), lines, checksums, expect_bytes)
         if byte_range is not None and (answer.status != 206 or len(answer.body) != byte_range[1]):
             raise StoreError(Side.SOURCE, Kind.CORRUPT, "RangeNotHonoured", f"{len(answer.body)} bytes came")
         return await self._complete(answer, key, version_id) if answer.unreadable else answer
@@ -95,14 +99,14 @@ class S3Objects:
         extra = _extra(version_id)
         if part is not None:
             extra.append(("partNumber", str(part)))
-        headers = [("if-match", f'"{etag}"')] if etag and part is None else []
+        lines = [f'if-match: "{etag}"'] if etag and part is None else []
         try:
-            answer = await self._send("HEAD", key, extra, headers, _asking(part is None), 0)
+            answer = await self._send("HEAD", key, extra, [*lines], part is None, 0)
         except StoreError as error:
             if error.status in (400, 403, 404):
                 # A HEAD's answer has no body, so no code: a GET tells an expired token from a refused object, and a
                 # bucket that is gone from a key that is. Without partNumber, which S3 refuses beside a range.
-                await self._send("GET", key, _extra(version_id), [*headers, ("range", "bytes=0-0")], [], 1)
+                await self._send("GET", key, _extra(version_id), [*lines, "range: bytes=0-0"], False, 1)
             raise
         return answer if part is not None or not answer.unreadable else await self._complete(answer, key, version_id)
 
@@ -129,24 +133,27 @@ class S3Objects:
         signed = [(name, " ".join(value.split())) for name, value in headers]  # the form that is signed, by the vendor
         url = f"{self._origin}{path}?{signer.query(method, path, extra, signed)}"
         self.requests[operation] += 1
+        lines = [f"{name}: {value}" for name, value in headers]
         if body is None and method == "POST":
-            headers = [*headers, ("content-length", "0")]
-        return await self._http.send(method, url, headers, body, expect_bytes=expect_bytes, late=late)
+            lines.append("content-length: 0")
+        return await self._http.send(method, url, lines, body, expect_bytes=expect_bytes, late=late)
 
     async def renew(self) -> None:
         """Forget the signer, so that the next request asks for fresh credentials."""
         self._renew_at = 0.0
 
     async def _send(
-        self, method: str, key: str, extra: Pairs, headers: Pairs, signed: Pairs, expect: int
+        self, method: str, key: str, extra: Pairs, lines: list[str], checksums: bool, expect: int
     ) -> Answer:
         path = self._path + encode_key(key)
         signer = self._signer
         if signer is None or time.monotonic() >= self._renew_at:
             signer = await self._renewed()
-        url = f"{self._origin}{path}?{signer.query(method, path, extra, signed)}"
+        if checksums:
+            lines.append(_CHECKSUMS_LINE)
+        url = f"{self._origin}{path}?{signer.query(method, path, extra, _CHECKSUMS if checksums else ())}"
         self.requests["GetObject" if method == "GET" else "HeadObject"] += 1
-        answer = await self._http.send(method, url, headers + signed, expect_bytes=expect)
+        answer = await self._http.send(method, url, lines, expect_bytes=expect)
         if answer.status not in (200, 206):
             raise error_of(answer)
         return answer
@@ -174,7 +181,3 @@ class S3Objects:
 def _extra(version_id: str | None) -> Pairs:
     return [("versionId", version_id)] if version_id is not None else []
 
-
-def _asking(checksums: bool) -> Pairs:
-    # As a signed header, not in the query: every S3-compatible store understands that form (s3.md section 6.1).
-    return [("x-amz-checksum-mode", "ENABLED")] if checksums else []

@@ -50,11 +50,12 @@ class Presigner:
         self._host = host
         self._second = -1
         self._signed: dict[tuple[tuple[str, str], ...], tuple[str, str]] = {}
+        token = credentials.token
+        self._token = f"&X-Amz-Security-Token={quote(token, safe=_VALUE_SAFE)}" if token else ""
+        self._alone = self._sign_headers(())
         self._day = ""
         self._front = ""
         self._to_sign = ""
-        token = credentials.token
-        self._token = f"&X-Amz-Security-Token={quote(token, safe=_VALUE_SAFE)}" if token else ""
 
     def query(
         self,
@@ -75,14 +76,15 @@ class Presigner:
         second = int(time.time() if now is None else now)
         if second != self._second:
             self._tick(second)
-        names, lines = "host", f"host:{self._host}\n"
+        names, tail = self._alone
         if headers:
             known = tuple(headers)
-            names, lines = self._signed.get(known) or self._sign_headers(known)
-        query = f"{self._front}{expires}{self._token}&X-Amz-SignedHeaders={names.replace(';', '%3B')}"
-        for name, value in sorted(extra) if extra else ():  # byte order: X-Amz-* sorts before lower case
-            query += f"&{quote(name, safe=_VALUE_SAFE)}={quote(value, safe=_VALUE_SAFE)}"
-        canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
+            names, tail = self._signed.get(known) or self._sign_headers(known)
+        query = f"{self._front}{expires}{names}"
+        if extra:
+            for name, value in sorted(extra):  # byte order: X-Amz-* sorts before lower case
+                query += f"&{quote(name, safe=_VALUE_SAFE)}={quote(value, safe=_VALUE_SAFE)}"
+        canonical = f"{method}\n{path}\n{query}{tail}"
         inner = self._inner.copy()
         inner.update(f"{self._to_sign}{hashlib.sha256(canonical.encode()).hexdigest()}".encode())
         outer = self._outer.copy()
@@ -90,9 +92,15 @@ class Presigner:
         return f"{query}&X-Amz-Signature={outer.hexdigest()}"
 
     def _sign_headers(self, headers: tuple[tuple[str, str], ...]) -> tuple[str, str]:
-        """Names and lines of these headers and the host, in their order; kept where few kinds are seen."""
+        """What names these headers and the host in a query, and what ends the text to be signed with them.
+
+        Kept where few kinds are seen.
+        """
         signed = sorted([("host", self._host), *headers])
-        found = ";".join(name for name, _ in signed), "".join(f"{name}:{value}\n" for name, value in signed)
+        names, lines = [name for name, _ in signed], "".join(f"{name}:{value}\n" for name, value in signed)
+        found = (
+            f"{self._token}&X-Amz-SignedHeaders={'%3B'.join(names)}", f"\n{lines}\n{';'.join(names)}\nUNSIGNED-PAYLOAD"
+        )
         if len(self._signed) < _KEPT:
             self._signed[headers] = found
         return found

@@ -102,7 +102,7 @@ def test_the_sdk_gets_its_own_kind_of_credential() -> None:
 async def test_a_sas_is_sent_as_it_was_given() -> None:
     authorizer = SasAuthorizer(SAS)
     authorizer.renew()
-    assert await authorizer.allow() == (SAS, ())
+    assert await authorizer.allow() == (SAS, "")
 
 
 async def test_a_key_signs_once_in_hours_and_again_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,13 +167,13 @@ async def test_a_token_is_kept_until_ten_minutes_before_its_end(monkeypatch: pyt
     monkeypatch.setattr(time, "time", lambda: now)
     chain = Chain()
     authorizer = TokenAuthorizer(chain)
-    assert await authorizer.allow() == ("", (("authorization", "Bearer token-1"),))
+    assert await authorizer.allow() == ("", "authorization: Bearer token-1")
     now += 3600 - 601
-    assert (await authorizer.allow())[1][0][1] == "Bearer token-1"
+    assert (await authorizer.allow())[1] == "authorization: Bearer token-1"
     now += 2
-    assert (await authorizer.allow())[1][0][1] == "Bearer token-2"
+    assert (await authorizer.allow())[1] == "authorization: Bearer token-2"
     authorizer.renew()
-    assert (await authorizer.allow())[1][0][1] == "Bearer token-3"
+    assert (await authorizer.allow())[1] == "authorization: Bearer token-3"
     assert set(chain.asked) == {SCOPE}
 
 

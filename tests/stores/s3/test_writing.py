@@ -38,9 +38,10 @@ class Wire:
     sent: list[tuple[str, str, list[tuple[str, str]], bytes | None]] = field(default_factory=list)
 
     async def send(
-        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes | None = None, **_: Any  # noqa: ANN401
+        self, method: str, url: str, lines: list[str], body: bytes | None = None, **_: Any  # noqa: ANN401
     ) -> Answer:
         await checkpoint()
+        headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
         self.sent.append((method, url, headers, body))
         return Answer(self.status, {"etag": '"e"'}, self.body)
 
