@@ -27,6 +27,22 @@ def test_a_single_refusal_among_successes_is_that_objects_failure() -> None:
     assert not circuit.open
 
 
+def test_many_ends_without_doubt_tell_which_sides_have_answered_as_each_of_them_would() -> None:
+    for states in ({State.COPIED}, {State.GONE}, {State.FAILED}, {State.GONE, State.FAILED, State.PRESENT}):
+        together, singly = Circuit(), Circuit()
+        assert together.all_settled(states)
+        for number, state in enumerate(states):
+            singly.settled(Outcome(number, state))
+        assert together.answered == singly.answered
+
+
+def test_where_failures_are_held_each_end_is_looked_at() -> None:
+    circuit = Circuit()
+    circuit.doubted(doubt(1, Side.DESTINATION))
+    assert not circuit.all_settled({State.COPIED})
+    assert circuit.answered == set()
+
+
 def test_an_end_that_the_destination_alone_has_told_of_shows_that_it_works_and_nothing_of_the_source() -> None:
     circuit = Circuit(by_source=frozenset(), by_destination=frozenset({State.GONE}))
     circuit.settled(Outcome(1, State.GONE))

@@ -39,6 +39,10 @@ def test_settled_objects_move_from_pending_and_none_is_lost(ends: list[tuple[Sta
     assert totals.planned == 12
     assert totals.objects[State.PENDING] == 10 - len(ends)
     assert totals.bytes[State.PENDING] == 100 * (10 - len(ends))
+    for state in {state for state, _ in ends}:
+        sizes = [100 if size is None else size for ended, size in ends if ended is state]
+        assert totals.objects[state] == FRESH[state] + len(sizes)
+        assert totals.bytes[state] == sum(sizes)
     assert told.settled == len(ends)
     assert told.settled_bytes == sum(100 if size is None else size for _, size in ends)
     assert told.failed == sum(state is State.FAILED for state, _ in ends)

@@ -34,6 +34,8 @@ def main(words: Sequence[str] | None = None) -> int:
 def _measured(options: argparse.Namespace) -> Figures:
     if options.rows < 4 * COPIED:
         raise SystemExit(f"error: --rows must be at least {4 * COPIED}")
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
     cloud = Cloud.start()
     try:
         with tempfile.TemporaryDirectory(prefix="blobmove-scale-", dir=options.folder) as folder:

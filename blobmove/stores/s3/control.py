@@ -12,21 +12,18 @@ from typing import Any, Final, Self
 
 from anyio import Lock
 
-from blobmove.core.digests import bare
-from blobmove.core.errors import AccessError, BlobmoveError, Side, StoreError, UsageError
+from blobmove.core.errors import AccessError, BlobmoveError, Side, StoreError
 from blobmove.core.frozen import frozen
 from blobmove.core.model import ObjectVersion
 from blobmove.core.secrets import redact
 from blobmove.stores.http import HttpClient
 from blobmove.stores.s3.answers import classify
+from blobmove.stores.s3.faults import explain, first_line, unusable
+from blobmove.stores.s3.listed import marker_of, moment, version_of
 from blobmove.stores.s3.objects import S3Objects
 from blobmove.stores.s3.presign import Credentials
 
 _MARKER: Final = "blobmove-endpoint-marker"
-_DENIED: Final = frozenset({
-    "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
-    "ExpiredTokenException", "RequestTimeTooSkewed", "AllAccessDisabled", "AccountProblem", "401",
-})
 
 
 @frozen
@@ -77,7 +74,7 @@ class S3Control:
                     self.region = self.settings.region or configured or "us-east-1"
                     self._opened = await self._open(self.region)
                 except (BotoCoreError, ValueError) as error:
-                    raise _unusable(error) from None
+                    raise unusable(error) from None
         return self._opened
 
     def _sdk(self) -> Any:  # noqa: ANN401 - the SDK's sessions have no types
@@ -85,6 +82,7 @@ class S3Control:
             from aiobotocore.session import get_session
 
             self._session = get_session()
+            self._session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
         return self._session
 
     async def _open(self, region: str) -> Any:  # noqa: ANN401 - the SDK's clients have no types
@@ -175,10 +173,10 @@ class S3Control:
         try:
             return await self._sdk().get_credentials()
         except (CredentialRetrievalError, MetadataRetrievalError, SSOError) as error:
-            raise AccessError("E401-SOURCE", "the AWS credentials could not be had", cause=_first_line(error),
+            raise AccessError("E401-SOURCE", "the AWS credentials could not be had", cause=first_line(error),
                               hint="try `aws sts get-caller-identity` here") from None
         except (BotoCoreError, ValueError) as error:  # no such profile, half a pair of keys, a moment that is none
-            raise _unusable(error) from None
+            raise unusable(error) from None
 
     async def objects(self, http: HttpClient) -> S3Objects:
         """The data path of this bucket: botocore resolves host and path once, our signer does the rest."""
@@ -228,7 +226,7 @@ class S3Control:
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.settings.bucket, Prefix=prefix)
         try:
             async for page in pages:
-                yield [_version(item) for item in page.get("Contents", [])]
+                yield [version_of(item) for item in page.get("Contents", [])]
         except (ClientError, BotoCoreError) as error:
             raise self._explained(error) from None
 
@@ -242,8 +240,8 @@ class S3Control:
         )
         try:
             async for page in pages:
-                found = [_version(item) for item in page.get("Versions", [])]
-                found += [_marker(item) for item in page.get("DeleteMarkers", [])]
+                found = [version_of(item) for item in page.get("Versions", [])]
+                found += [marker_of(item) for item in page.get("DeleteMarkers", [])]
                 yield found
         except (ClientError, BotoCoreError) as error:
             raise self._explained(error) from None
@@ -282,7 +280,7 @@ class S3Control:
             raise self._explained(error) from None
 
     def _explained(self, error: Exception) -> BlobmoveError:
-        return explain(error, self.settings)
+        return explain(error, self.settings.bucket, self.settings.endpoint)
 
 
 def static_credentials(environ: Mapping[str, str]) -> Credentials | None:
@@ -294,75 +292,3 @@ def static_credentials(environ: Mapping[str, str]) -> Credentials | None:
     if not key or not secret or environ.get("AWS_CREDENTIAL_EXPIRATION"):
         return None
     return Credentials(key, secret, environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN") or None)
-
-
-def _version(item: dict[str, Any]) -> ObjectVersion:
-    return ObjectVersion(
-        key=item["Key"],
-        size=item["Size"],
-        etag=bare(item["ETag"]),
-        version_id=item.get("VersionId"),
-        modified_ms=_milliseconds(item["LastModified"]),
-        storage_class=item.get("StorageClass") or "STANDARD",
-        is_latest=item.get("IsLatest", True),
-        checksum_algorithm=next(iter(item.get("ChecksumAlgorithm") or []), None),
-    )
-
-
-def _marker(item: dict[str, Any]) -> ObjectVersion:
-    return ObjectVersion(
-        key=item["Key"], version_id=item.get("VersionId"), modified_ms=_milliseconds(item["LastModified"]),
-        is_latest=item.get("IsLatest", True), is_delete_marker=True,
-    )
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
-
-
-def explain(error: Exception, settings: S3Settings) -> BlobmoveError:
-    """One SDK error in the operator's words."""
-    from botocore.exceptions import (
-        ClientError,
-        ConnectionError,
-        EndpointConnectionError,
-        HTTPClientError,
-        NoCredentialsError,
-        PartialCredentialsError,
-    )
-
-    bucket = settings.bucket
-    if isinstance(error, BlobmoveError):
-        return error
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return AccessError("E401-SOURCE", "no AWS credentials were found", cause=str(error),
-                           hint="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    if isinstance(error, EndpointConnectionError | ConnectionError | HTTPClientError):
-        where = settings.endpoint or "Amazon S3"
-        return UsageError("E000-SOURCE", f"{where} cannot be reached", cause=_first_line(error),
-                          hint="check the network, AWS_ENDPOINT_URL_S3 and AWS_REGION")
-    if isinstance(error, ClientError):
-        return _client_error(dict(error.response.get("Error", {})), bucket)
-    return UsageError("E400-SOURCE", f"s3://{bucket} cannot be used", cause=_first_line(error))
-
-
-def _client_error(told: dict[str, Any], bucket: str) -> BlobmoveError:
-    code, message = str(told.get("Code", "")), str(told.get("Message", ""))
-    cause = f"{code}: {message}"
-    if code in ("404", "NoSuchBucket"):
-        return UsageError("E404-BUCKET", f"there is no bucket `{bucket}`", cause=cause,
-                          hint="check the name in --source; `aws s3 ls` shows the buckets you own")
-    if code in _DENIED:
-        return AccessError("E403-SOURCE", f"S3 refused access to `{bucket}`", cause=cause,
-                           hint="needed: s3:ListBucket on the bucket and s3:GetObject on its objects "
-                                "(docs/how-to/give-least-privileges.md)")
-    return UsageError("E400-SOURCE", f"s3://{bucket} cannot be used", cause=cause)
-
-
-def _unusable(error: Exception) -> UsageError:
-    return UsageError("E400-AWS", "the AWS settings cannot be used", cause=_first_line(error),
-                      hint="check AWS_PROFILE, the pair AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and ~/.aws")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
