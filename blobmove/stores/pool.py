@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import ssl
 import sys
 from base64 import b64encode
@@ -13,11 +12,11 @@ from dataclasses import field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from blobmove.core.errors import UsageError
 from blobmove.core.frozen import frozen
 from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import Answer, Body, Silence, WireError
 from blobmove.stores.secure import secure
+from blobmove.stores.trust import reason_of, trusted
 from blobmove.stores.wire import Connection, room
 
 CONNECT_SECONDS: Final = 15.0
@@ -32,9 +31,6 @@ WATCHES: Final = os.name == "posix"
 """Whether the event loop can watch a socket that is not its own; that of Windows cannot, and does TLS itself."""
 
 _LOOK_SECONDS: Final = 1.0
-_HASHED: Final = re.compile(r"[0-9a-f]{8}\.[0-9]+\Z").match
-_UNKNOWN_AUTHORITY: Final = frozenset({18, 19, 20, 21})
-"""OpenSSL's verify codes for a certificate that is well, but whose authority nobody here knows."""
 
 
 class CannotConnect(WireError):
@@ -138,9 +134,7 @@ class Pool:
         except TimeoutError:
             raise CannotConnect(f"no connection within {CONNECT_SECONDS:.0f} s") from None
         except ssl.SSLCertVerificationError as error:
-            hint = "; AWS_CA_BUNDLE (S3) and SSL_CERT_FILE (Azure) name a file with a private authority"
-            hint = hint if error.verify_code in _UNKNOWN_AUTHORITY else ""
-            raise CannotConnect(f"certificate verify failed: {error.verify_message}{hint}") from None
+            raise CannotConnect(f"certificate verify failed: {reason_of(error)}") from None
         except ssl.SSLError as error:  # its text names file and line of the library
             raise CannotConnect(f"TLS: {error.reason or type(error).__name__}") from None
         except OSError as error:
@@ -265,28 +259,3 @@ def _proxy(named: str) -> Proxy:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         allowed = f"proxy-authorization: Basic {b64encode(pair.encode()).decode('ascii')}\r\n"
     return Proxy(host, port, allowed)
-
-
-def trusted(ca_file: str | None) -> ssl.SSLContext:
-    """The system's certificates, and those of a CA file the operator named. Raises UsageError where it is none."""
-    context = ssl.create_default_context()
-    if not context.cert_store_stats()["x509_ca"] and not _has_hashed():
-        import certifi  # a Python without certificates of its own, as on macOS
-
-        context.load_verify_locations(certifi.where())
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the system's own default may be
-    context.set_alpn_protocols(["http/1.1"])
-    if ca_file:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:  # ssl.SSLError is one
-            raise UsageError("E400-CA", f"{ca_file} is not a file of certificates", cause=str(error),
-                             hint="check AWS_CA_BUNDLE and SSL_CERT_FILE: a PEM file, or not set") from None
-    return context
-
-
-def _has_hashed() -> bool:
-    """Whether there is a folder of certificates that OpenSSL looks into at need: such do not count as loaded."""
-    folder = ssl.get_default_verify_paths().capath
-    return bool(folder) and any(_HASHED(name) for name in os.listdir(folder))

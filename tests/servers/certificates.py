@@ -29,19 +29,22 @@ class Certificates:
 
 
 def make_certificates(
-    folder: Path, *, address: str = "127.0.0.1", lifetime: datetime.timedelta = datetime.timedelta(days=2)
+    folder: Path, *, address: str = "127.0.0.1", lifetime: datetime.timedelta = datetime.timedelta(days=2),
+    complete: bool = True,
 ) -> Certificates:
-    """A new authority and a certificate of it for `address`, which ends `lifetime` from now."""
+    """A new authority and a certificate of it for `address`, which ends `lifetime` from now.
+
+    One that is not `complete` does not say whose key signed it: from Python 3.13 on it must.
+    """
     key, authority = _authority("blobmove tests")
     _, stranger = _authority("a stranger")
     own = ec.generate_private_key(ec.SECP256R1())
-    certificate = (
-        _builder(address, own.public_key(), authority.subject, lifetime)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
-        # From Python 3.13 on a certificate must say whose key signed it.
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
+    builder = _builder(address, own.public_key(), authority.subject, lifetime)
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+    if complete:
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+        builder = builder.add_extension(signer, critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
     made = Certificates(*(folder / name for name in ("ca.pem", "server.pem", "server.key", "stranger.pem")))
     made.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     made.stranger.write_bytes(stranger.public_bytes(serialization.Encoding.PEM))

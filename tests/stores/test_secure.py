@@ -20,8 +20,9 @@ import pytest
 from blobmove.stores import secure
 from blobmove.stores.bodies import Bodies
 from blobmove.stores.framing import Answer, Body, CutShort
-from blobmove.stores.pool import CannotConnect, Pool, trusted
+from blobmove.stores.pool import CannotConnect, Pool
 from blobmove.stores.secure import RECORD_BYTES, SLICE_BYTES, TURN_BYTES
+from blobmove.stores.trust import trusted
 from blobmove.stores.wire import PIECE_BYTES, Connection, room
 from tests.servers.certificates import make_certificates
 from tests.stores.scripted import (

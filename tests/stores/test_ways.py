@@ -16,7 +16,8 @@ import pytest
 import blobmove.stores.pool as pool_module
 from blobmove.core.errors import UsageError
 from blobmove.stores.framing import WireError
-from blobmove.stores.pool import CannotConnect, Place, Pool, Proxy, find_place, trusted
+from blobmove.stores.pool import CannotConnect, Place, Pool, Proxy, find_place
+from blobmove.stores.trust import trusted
 from blobmove.stores.wire import PIECE_BYTES
 from tests.servers.certificates import Certificates, make_certificates
 from tests.stores.scripted import LOOPS, OK, Peer, Script, always, ask, no_complaints, once, serving
@@ -88,6 +89,16 @@ async def test_certificates_that_are_wrong(tmp_path: Path, address: str, hours: 
     pool = Pool(ca_file=str(papers.authority))
     async with serving(always(OK), tls=_server_side(papers)) as server:
         with pytest.raises(CannotConnect, match=reason):
+            await ask(pool, server.secure)
+    await pool.close()
+
+
+async def test_a_certificate_that_newer_pythons_want_complete(tmp_path: Path) -> None:
+    papers = make_certificates(tmp_path, complete=False)
+    pool = Pool(ca_file=str(papers.authority))
+    pool._trusted().verify_flags |= ssl.VERIFY_X509_STRICT  # as it is from 3.13 on
+    async with serving(always(OK), tls=_server_side(papers)) as server:
+        with pytest.raises(CannotConnect, match=r"Missing Authority Key Identifier; Python 3\.13"):
             await ask(pool, server.secure)
     await pool.close()
 

@@ -46,6 +46,7 @@ def test_an_entry_of_a_listing_and_a_delete_marker() -> None:
         key="k", size=3, etag="e", modified_ms=1_795_831_200_250, storage_class="STANDARD",
         checksum_algorithm="CRC64NVME",
     )
-    assert version_of({**entry, "VersionId": "v", "IsLatest": False, "StorageClass": "GLACIER"}).storage_class == "GLACIER"
+    older = version_of({**entry, "VersionId": "v", "IsLatest": False, "StorageClass": "GLACIER"})
+    assert (older.version_id, older.is_latest, older.storage_class) == ("v", False, "GLACIER")
     gone = marker_of({"Key": "k", "VersionId": "v", "IsLatest": True, "LastModified": WRITTEN})
     assert (gone.is_delete_marker, gone.is_latest, gone.version_id) == (True, True, "v")
