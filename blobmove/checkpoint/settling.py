@@ -65,7 +65,7 @@ def settle_as_planned(db: sqlite3.Connection, outcomes: Sequence[Outcome], words
         if kind is None:  # few differ in a batch
             kind = kinds[ended] = _kind(outcome, words)
         md5, size = outcome.md5, outcome.size
-        if md5 is not None and md5.hex() == outcome.source_etag:
+        if md5 and md5.hex() == outcome.source_etag:
             etag: bytes | str | None = md5
             md5 = b""
         else:

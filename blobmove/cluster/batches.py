@@ -70,10 +70,9 @@ class MoveBatch(_Batch):
         """Until all have ended, or the first failure that concerns every object."""
         small = [one for one in transfers if (one.size or 0) < LARGE_BYTES]
         large = [one for one in transfers if (one.size or 0) >= LARGE_BYTES]
-        s3, azure = self.bench.s3.concurrency, self.bench.azure.concurrency
         await Pipeline(
             pages=lambda: _page(small), act=lambda one: self._end(move(self.bench, one)), record=self._record,
-            places=lambda: s3.slots + azure.slots, stop=self.stop,
+            places=self.bench.places, stop=self.stop,
             large=Large(lambda: _page(large), lambda one: one.size or 0, self.bench.lane),
         ).run()
 

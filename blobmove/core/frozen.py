@@ -36,7 +36,7 @@ def _made(kind: type[T], kw_only: bool) -> type[T]:
         _showing(tuple(one.name for one in told if one.repr)),
     )
     for method in methods:
-        if method.__name__ not in kind.__dict__:
+        if kind.__dict__.get(method.__name__) is None:  # Python itself takes the hash from a class with its own __eq__
             setattr(made, method.__name__, method)
     return made
 

@@ -66,6 +66,15 @@ class Bench:
     large_memory: Part | None = None
     spread: Spread | None = None
 
+    def places(self) -> int:
+        """How many objects may be under way now: so many that both sides have all the requests they take.
+
+        Those of S3 come with the first request to it. Where Azure alone is asked (copies by Azure with Rails' rows)
+        more objects would only stand in its queue: 5 us of CPU each.
+        """
+        slots = self.azure.concurrency.slots
+        return slots + self.s3.concurrency.slots if self.source.requests else slots
+
     def for_large(self) -> Bench:
         """The bench as one large object sees it: it has a part of the memory, before those that begin later."""
         return self if self.large_memory is None else replace(self, memory=self.large_memory.ranked())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +16,7 @@ from blobmove.core.errors import BlobmoveError, Kind, RefusedError, StoreError
 from blobmove.core.events import Finished, Listener, Note, Started
 from blobmove.core.model import State, Transfer
 from blobmove.core.results import CopySummary, Totals
-from blobmove.core.settings import ContentFrom, CopySettings, Route, for_checkpoint
+from blobmove.core.settings import CopySettings, for_checkpoint
 from blobmove.engine.bench import Bench, GeneralFailure
 from blobmove.engine.later import AFTER_SECONDS, load_the_rest
 from blobmove.engine.mover import move
@@ -111,20 +111,10 @@ class Copy:
 
     async def _alone(self) -> None:
         await Pipeline(
-            pages=self._pages, act=self._act, record=self._recorder.record, places=self._places(),
+            pages=self._pages, act=self._act, record=self._recorder.record, places=self.bench.places,
             stop=self.stop, hold=self._recorder.frame.pauses,
             large=Large(self._large_pages, lambda transfer: transfer.size or 0, self.bench.lane),
         ).run()
-
-    def _places(self) -> Callable[[], int]:
-        """Tells how many objects may be under way: so many that both sides have all the requests they take.
-
-        Where hardly an object is asked for at S3, those are Azure's alone; more would only stand in its queue.
-        """
-        s3, azure, options = self.bench.s3.concurrency, self.bench.azure.concurrency, self.bench.options
-        if options.transfer is Route.SERVER and options.content_from is ContentFrom.RAILS:
-            return lambda: azure.slots
-        return lambda: s3.slots + azure.slots
 
     async def _pages(self) -> AsyncIterator[Sequence[Transfer]]:
         after = -1

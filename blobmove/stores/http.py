@@ -49,10 +49,10 @@ class HttpClient:
         """Send one request and read its answer whole.
 
         `url` must be percent-encoded already, with a path, and is sent as given. `lines` are the request's own headers,
-        one `name: value` each. `expect_bytes` is the size of the answer's body where known; it sets the deadline, and
-        how much will be taken. `late`: nothing may come for as long, since the service is copying. Raises StoreError
-        without the URL in its text: TRANSIENT, UNREACHABLE, CORRUPT for a body that is far too long, REJECTED for what
-        HTTP cannot carry.
+        one `name: value` each, none empty. `expect_bytes` is the size of the answer's body where known; it sets the
+        deadline, and how much will be taken. `late`: nothing may come for as long, since the service is copying.
+        Raises StoreError without the URL in its text: TRANSIENT, UNREACHABLE, CORRUPT for a body that is far too long,
+        REJECTED for what HTTP cannot carry.
         """
         slash = url.index("/", 8)
         origin = url[:slash]
