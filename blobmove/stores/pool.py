@@ -81,15 +81,16 @@ class Pool:
         """
         loop = asyncio.get_running_loop()
         warm = self._warm[origin]
-        connection = None
-        while warm and connection is None:
-            found = warm.pop()
-            connection = found if found.open else None
-        if connection is None:
+        while warm:
+            connection = warm.pop()
+            if connection.open:
+                break
+        else:
             connection = await self._connect(loop, self.place(origin))
-        elif loop is not self._loop:
+        if loop is not self._loop:
             raise RuntimeError("a pool is for one event loop")
-        connection.deadline = loop.time() + seconds
+        connection.heard_at = now = loop.time()
+        connection.deadline = now + seconds
         connection.late = late
         self._busy.add(connection)
         if self._watch is None:
@@ -99,7 +100,6 @@ class Pool:
         finally:
             self._busy.discard(connection)
         if connection.reusable():
-            connection.idle_since = loop.time()
             warm.append(connection)
         else:
             connection.abort()
@@ -192,7 +192,7 @@ class Pool:
             elif not connection.late and now - connection.heard_at >= READ_SECONDS:
                 connection.abort(Silence(f"nothing came for {READ_SECONDS:.0f} s"))
         for warm in self._warm.values():
-            cold = [one for one in warm if not one.open or now - one.idle_since >= IDLE_SECONDS]
+            cold = [one for one in warm if not one.open or now - one.heard_at >= IDLE_SECONDS]
             for one in cold:
                 warm.remove(one)
                 one.abort()

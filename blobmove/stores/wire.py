@@ -39,9 +39,9 @@ def room() -> memoryview:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """A connection that carries one request at a time. `late`, `idle_since`, `deadline` are the pool's (loop time).
+    """A connection that carries one request at a time. `late`, `deadline` are the pool's (loop time).
 
-    `heard_at`: when something came, or something of the request went, for the last time.
+    `heard_at`: when something came, or something of the request went, or it was begun, for the last time.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, room: memoryview, bodies: Bodies) -> None:
@@ -64,7 +64,6 @@ class Connection(asyncio.BufferedProtocol):
         self.open = False
         self.heard_at = 0.0
         self.deadline = 0.0
-        self.idle_since = 0.0
         self.late = False
 
     async def ask(self, head: bytes, body: Body | None, *, head_only: bool, most: int) -> Answer:
@@ -74,7 +73,6 @@ class Connection(asyncio.BufferedProtocol):
         """
         self._head_only = head_only
         self._most = most
-        self.heard_at = self._loop.time()
         answer: asyncio.Future[Answer] = self._loop.create_future()
         self._answer = answer
         try:
