@@ -29,6 +29,12 @@ BESIDE_BULK: Final = 64
 """As long as blocks fill the line or the processor, small answers are slow because of them and not because of their
 own number: then latency is not judged, and so many in flight keep small objects moving without filling the memory."""
 
+PAYS: Final = 0.25
+"""More in flight must bring at least this part of the answers it would bring where nothing is short, else it is taken
+back: what waits in a processor's or a line's queue takes memory, and no time off the run."""
+_HELD: Final = 10
+"""For so many windows nothing more is tried then."""
+
 _LOOK_SECONDS: Final = 10.0
 """While answers are never as fast as they once were, the undisturbed latency is measured anew this often."""
 
@@ -44,8 +50,9 @@ class Concurrency:
     """
 
     __slots__ = (
-        "_base", "_base_at", "_bulk_at", "_ends", "_floor", "_good", "_gradient", "_last_rate", "_least_seen",
-        "_limit", "_looking", "_refused", "_since", "_steep", "_sum", "least", "most", "pace", "slots", "slower_at",
+        "_base", "_base_at", "_bulk_at", "_ends", "_floor", "_from", "_good", "_gradient", "_held", "_last_rate",
+        "_least_seen", "_limit", "_looking", "_refused", "_since", "_steep", "_sum", "least", "most", "pace", "slots",
+        "slower_at",
     )
 
     def __init__(self, start: float, *, least: int = 4, most: int = 512, gradient: bool = True) -> None:
@@ -60,6 +67,8 @@ class Concurrency:
         self._base, self._base_at, self._bulk_at = inf, 0.0, -inf
         self._looking = 0.0  # the limit to come back to while the undisturbed latency is measured; 0: no such time
         self._last_rate = 0.0
+        self._from = (0.0, 0.0)  # the limit before the last step up, and the answers a second then; 0: no such step
+        self._held = 0
         self._since = self._ends = -inf
         self._good = self._refused = 0
         self._sum, self._least_seen = 0.0, inf
@@ -128,9 +137,26 @@ class Concurrency:
                 self.pace = None
         beside = now - self._bulk_at < _LONGEST
         slower = self._gradient and not beside and self._judge_latency(now, self._least_seen)
+        before, self._from = self._from, (0.0, 0.0)
         if not self._looking and not slower and used >= 0.75 * self._limit:
-            self._grow(BESIDE_BULK if beside and self._gradient else self.most)
+            if self._gradient and beside:
+                self._grow(BESIDE_BULK)
+            elif not self._gradient or self.pace is not None or self._pays(*before):
+                self._grow(self.most)
         self._begin(now, least_seconds)
+
+    def _pays(self, limit: float, rate: float) -> bool:
+        """Whether more in flight may be tried. Not if a step up from `limit` has brought hardly more than `rate`."""
+        if self._held:
+            self._held -= 1
+            if self._held:
+                return False
+        elif limit and self._last_rate < rate * (1 + PAYS * (self._limit / limit - 1)):
+            self._held, self._steep = _HELD, False
+            self._set(limit)
+            return False
+        self._from = self._limit, self._last_rate
+        return True
 
     def _grow(self, most: int) -> None:
         more = self._limit * 1.5 if self._steep else self._limit + max(1.0, sqrt(self._limit))

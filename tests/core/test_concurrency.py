@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from math import inf
 from random import Random
 
@@ -92,6 +93,21 @@ def test_a_limit_that_is_lifted_is_forgotten() -> None:
     assert users.share(50, 60)[0] == pytest.approx(32 / 0.02, rel=0.05)
 
 
+@pytest.mark.parametrize("rate", [400, 1000, 5000])
+def test_more_in_flight_that_brings_no_more_answers_is_taken_back_and_tried_again_now_and_then(rate: int) -> None:
+    """A processor or a line that is full: whatever is added only waits there, though not long enough to be slow."""
+    control, now, seen = Concurrency(16, most=512), 0.0, []
+    for _ in range(20 * rate):
+        now += 1 / rate
+        control.good(0.05 + control.slots / 10_000, now)
+        seen.append(control.slots)
+    later = seen[2 * rate:]
+    assert min(later) == 16
+    assert max(later) <= 24
+    assert len([1 for before, after in pairwise(later) if after > before]) >= 2, "it is tried again"
+    assert sum(later) / len(later) < 18
+
+
 def test_a_limit_of_the_way_is_no_limit_of_the_service() -> None:
     """Latency that rises for good is taken for what it is after a while; it does not throttle for ever."""
     service = Service(lambda _: 1e9, 0.02)
@@ -108,7 +124,7 @@ def test_places_that_nobody_uses_do_not_become_more() -> None:
     few.run(5)
     assert few.control.slots == 16
     many = Crowd(Service(lambda _: 1e9, 0.02), few.control, clients=600)
-    many.run(10)
+    many.run(20)
     assert few.control.slots == 512
 
 
