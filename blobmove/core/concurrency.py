@@ -33,7 +33,7 @@ PAYS: Final = 0.25
 """More in flight must bring at least this part of the answers it would bring where nothing is short, else it is taken
 back: what waits in a processor's or a line's queue takes memory, and no time off the run."""
 _HELD: Final = 10
-"""For so many windows nothing more is tried then."""
+"""For so many windows in which all were used nothing more is tried then."""
 
 _LOOK_SECONDS: Final = 10.0
 """While answers are never as fast as they once were, the undisturbed latency is measured anew this often."""
@@ -50,9 +50,9 @@ class Concurrency:
     """
 
     __slots__ = (
-        "_base", "_base_at", "_bulk_at", "_ends", "_floor", "_from", "_good", "_gradient", "_held", "_last_rate",
-        "_least_seen", "_limit", "_looking", "_refused", "_since", "_steep", "_sum", "least", "most", "pace", "slots",
-        "slower_at",
+        "_base", "_base_at", "_bulk_at", "_ends", "_floor", "_fresh", "_from", "_good", "_gradient", "_held",
+        "_last_rate", "_least_seen", "_limit", "_looking", "_refused", "_since", "_steep", "_sum", "least", "most", "pace",
+        "slots", "slower_at",
     )
 
     def __init__(self, start: float, *, least: int = 4, most: int = 512, gradient: bool = True) -> None:
@@ -68,6 +68,7 @@ class Concurrency:
         self._looking = 0.0  # the limit to come back to while the undisturbed latency is measured; 0: no such time
         self._last_rate = 0.0
         self._from = (0.0, 0.0)  # the limit before the last step up, and the answers a second then; 0: no such step
+        self._fresh = False  # that step was a moment ago: what it added has not answered yet
         self._held = 0
         self._since = self._ends = -inf
         self._good = self._refused = 0
@@ -93,7 +94,8 @@ class Concurrency:
             span = max(WINDOW_SECONDS, now - self._since)
             # A refusal may be the first answer of all: then half of what was sent is as good a guess as any.
             self.pace = Pace(max(self._last_rate, self._good / span, self._limit / 2 / span))
-            self._steep, self._looking = False, 0.0
+            self._end_look(now)
+            self._steep, self._from, self._held = False, (0.0, 0.0), 0
             self._set(self._limit / 2)
         elif not self.pace.listens():
             return False
@@ -136,12 +138,14 @@ class Concurrency:
             if self.pace.forgotten():
                 self.pace = None
         beside = now - self._bulk_at < _LONGEST
+        if beside and self._looking:
+            self._set(self._end_look(now))
         slower = self._gradient and not beside and self._judge_latency(now, self._least_seen)
         before, self._from = self._from, (0.0, 0.0)
         if not self._looking and not slower and used >= 0.75 * self._limit:
             if self._gradient and beside:
                 self._grow(BESIDE_BULK)
-            elif not self._gradient or self.pace is not None or self._pays(*before):
+            elif not self._gradient or self.pace is not None or mean > _LONGEST / 2 or self._pays(*before):
                 self._grow(self.most)
         self._begin(now, least_seconds)
 
@@ -151,11 +155,14 @@ class Concurrency:
             self._held -= 1
             if self._held:
                 return False
-        elif limit and self._last_rate < rate * (1 + PAYS * (self._limit / limit - 1)):
+        elif self._fresh and limit:
+            self._from, self._fresh = (limit, rate), False
+            return False
+        elif 0 < limit < self._limit and self._last_rate < rate * (1 + PAYS * (self._limit / limit - 1)):
             self._held, self._steep = _HELD, False
             self._set(limit)
             return False
-        self._from = self._limit, self._last_rate
+        self._from, self._fresh = (self._limit, self._last_rate), not self._steep
         return True
 
     def _grow(self, most: int) -> None:
@@ -181,6 +188,13 @@ class Concurrency:
             self._looking, self._base = self._limit, inf
             self.slots = max(self.least, int(self._limit * 0.75 * min(1.0, bound / TOLERANCE / seconds)))
         return slower
+
+    def _end_look(self, now: float) -> float:
+        """The undisturbed latency cannot be measured now; the limit to come back to, 0 where nobody was looking."""
+        back, self._looking = self._looking, 0.0
+        if back:
+            self._base, self._base_at = inf, now
+        return back
 
     def _look(self, now: float, seconds: float) -> None:
         if self._base == inf:

@@ -36,6 +36,8 @@ PAGE: Final = 200
 PAGE_LARGE: Final = 100
 SLOW_SECONDS: Final = 0.02
 """A page that takes longer has waited for the disk, and everybody for the page."""
+SLOW_PAGES: Final = 10
+"""So many pages in a row must then come quickly, before one is read without a thread again."""
 MAX_OBJECT_BYTES: Final = 2**63 - 1
 
 
@@ -61,7 +63,7 @@ class Copy:
     _recorder: Recorder = field(init=False)
     _reading: Lock = field(default_factory=Lock)
     _all_loaded: bool = False
-    _slow_disk: bool = True
+    _slow_pages: int = 1
 
     async def run(self) -> tuple[CopySummary, int, BlobmoveError | None]:
         """Copy until the plan is done or the run is stopped; the summary, the exit code, and why it stopped."""
@@ -130,17 +132,18 @@ class Copy:
             yield self._recorder.expect(page)
 
     async def _next_page(self, after: int) -> list[Transfer]:
-        """The page behind row id `after`. Once the disk was slow it is waited for in a thread, until it is quick again.
+        """The page behind row id `after`. Once the disk was slow it is waited for in a thread, for some pages at least.
 
         To read each page there first, in vain as a rule, takes 2 us of CPU an object.
         """
-        began = time.monotonic()
-        if self._slow_disk:
+        began, in_thread = time.monotonic(), self._slow_pages > 0
+        if in_thread:
             await to_thread.run_sync(self.reader.fetch, after, PAGE)
-            self._slow_disk = time.monotonic() - began > SLOW_SECONDS
-            return self.reader.pending(after, PAGE)
+            took = time.monotonic() - began
         page = self.reader.pending(after, PAGE)
-        self._slow_disk = time.monotonic() - began > SLOW_SECONDS
+        if not in_thread:
+            took = time.monotonic() - began
+        self._slow_pages = SLOW_PAGES if took > SLOW_SECONDS else max(0, self._slow_pages - 1)
         return page
 
     async def _large_pages(self) -> AsyncIterator[Sequence[Transfer]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
@@ -106,6 +107,44 @@ def test_more_in_flight_that_brings_no_more_answers_is_taken_back_and_tried_agai
     assert max(later) <= 24
     assert len([1 for before, after in pairwise(later) if after > before]) >= 2, "it is tried again"
     assert sum(later) / len(later) < 18
+
+
+def slow(
+    control: Concurrency, until: float, start: float = 0.0, bulk: Callable[[float], bool] = lambda now: False
+) -> None:
+    """Answers that are quick for five seconds and slow from then on: 16 at once, all ten milliseconds."""
+    for number in range(round(start * 100), round(until * 100)):
+        now = number / 100
+        for _ in range(16):
+            control.good(0.02 if now < 5 else 0.5, now, bulk(now))
+
+
+def test_a_refusal_at_any_moment_of_a_look_at_the_undisturbed_latency_ends_it() -> None:
+    looks = 0
+    for hundredths in range(1490, 1720, 2):
+        control = Concurrency(16, most=512)
+        slow(control, hundredths / 100)
+        looks += control.slots < 16
+        control.busy(hundredths / 100)
+        slow(control, hundredths / 100 + 60, hundredths / 100)
+        assert control.slots >= 8
+    assert looks > 3, "some of them came within a look"
+
+
+def test_large_bodies_at_any_moment_of_a_look_end_it() -> None:
+    for hundredths in range(1490, 1720, 10):
+        control = Concurrency(16, most=512)
+        first = hundredths / 100
+        slow(control, first)
+        slow(control, 40.0, first, bulk=lambda now: round(now * 100) % 50 == 0)
+        assert control.slots >= 16
+
+
+@pytest.mark.parametrize("latency", [0.2, 1.2, 4.0])
+def test_a_service_far_away_is_used_with_all_that_it_takes(latency: float) -> None:
+    users = Crowd(Service(lambda _: 1e9, latency, jitter=latency / 5), Concurrency(16, most=256), clients=600)
+    users.run(120)
+    assert users.control.slots == 256
 
 
 def test_a_limit_of_the_way_is_no_limit_of_the_service() -> None:

@@ -34,8 +34,8 @@ def marker_of(item: dict[str, Any]) -> ObjectVersion:
     )
 
 
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+def _milliseconds(written: datetime) -> int:
+    return int(written.timestamp() * 1000)
 
 
 def moment(told: Any) -> datetime:  # noqa: ANN401 - text or a number, whatever the service's protocol has
