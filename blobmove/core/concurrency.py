@@ -51,8 +51,8 @@ class Concurrency:
 
     __slots__ = (
         "_base", "_base_at", "_bulk_at", "_ends", "_floor", "_fresh", "_from", "_good", "_gradient", "_held",
-        "_last_rate", "_least_seen", "_limit", "_looking", "_refused", "_since", "_steep", "_sum", "least", "most", "pace",
-        "slots", "slower_at",
+        "_last_rate", "_least_seen", "_limit", "_looking", "_refused", "_since", "_steep", "_sum", "least", "most",
+        "pace", "slots", "slower_at",
     )
 
     def __init__(self, start: float, *, least: int = 4, most: int = 512, gradient: bool = True) -> None:
