@@ -147,6 +147,20 @@ def test_a_service_far_away_is_used_with_all_that_it_takes(latency: float) -> No
     assert users.control.slots == 256
 
 
+def test_a_step_is_judged_when_what_it_added_can_have_answered() -> None:
+    """What a step adds is answered 0.2 s later, a whole window, as over connections that have yet to be made."""
+    control, due, slots = Concurrency(64, most=512), 0.0, []
+    control._steep = False
+    for milliseconds in range(30_000):
+        slots.append(control.slots)
+        due += slots[max(0, milliseconds - 200)] / 100  # an answer takes 0.1 s
+        while due >= 1:
+            due -= 1
+            control.good(0.1, milliseconds / 1000)
+    assert slots == sorted(slots), "nothing is taken back"
+    assert slots[-1] == 512
+
+
 def test_a_limit_of_the_way_is_no_limit_of_the_service() -> None:
     """Latency that rises for good is taken for what it is after a while; it does not throttle for ever."""
     service = Service(lambda _: 1e9, 0.02)

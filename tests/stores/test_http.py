@@ -87,6 +87,22 @@ async def test_nothing_is_followed_and_nothing_decompressed(http: HttpClient) ->
     assert (answer.status, answer.body) == (307, b"\x1f\x8b\x08")
 
 
+async def test_a_request_without_headers_of_its_own_ends_with_one_empty_line(http: HttpClient) -> None:
+    heads: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        while True:
+            heads.append(await peer.reader.readuntil(b"\r\n\r\n"))
+            await peer.send(OK)
+
+    async with serving(script) as server:
+        for _ in range(2):
+            await http.send("GET", f"{server.origin}/k")
+        assert server.connections == 1
+    assert heads[0] == heads[1]
+    assert heads[0].startswith(b"GET /k HTTP/1.1\r\n")
+
+
 @pytest.mark.parametrize("value", ["a\r\nx-evil: 1", "a\nb", "a\rb", "a\0b", "Köln", "\n", "\r"])
 async def test_headers_that_http_cannot_carry_are_not_sent(http: HttpClient, value: str) -> None:
     seen: list[tuple[bytes, bytes]] = []
