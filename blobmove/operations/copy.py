@@ -136,14 +136,12 @@ class Copy:
 
         To read each page there first, in vain as a rule, takes 2 us of CPU an object.
         """
-        began, in_thread = time.monotonic(), self._slow_pages > 0
-        if in_thread:
+        began = time.monotonic()
+        if self._slow_pages:
             await to_thread.run_sync(self.reader.fetch, after, PAGE)
-            took = time.monotonic() - began
         page = self.reader.pending(after, PAGE)
-        if not in_thread:
-            took = time.monotonic() - began
-        self._slow_pages = SLOW_PAGES if took > SLOW_SECONDS else max(0, self._slow_pages - 1)
+        slow = time.monotonic() - began > SLOW_SECONDS
+        self._slow_pages = SLOW_PAGES if slow else max(0, self._slow_pages - 1)
         return page
 
     async def _large_pages(self) -> AsyncIterator[Sequence[Transfer]]:
